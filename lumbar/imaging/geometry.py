@@ -1,0 +1,100 @@
+"""Where a pixel lies in the patient: DICOM's image plane (PS3.3 C.7.6.2.1.1), both ways.
+
+Patient coordinates are LPS in mm: +x to the patient's left, +y to the back, +z to the head.
+Pixel coordinates are (column, row); the centre of the first pixel is (0, 0).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lumbar.errors import GeometryError
+
+__all__ = ["Plane"]
+
+Vector = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plane:
+    """One slice's plane: where its first pixel is, which way it runs, how large its pixels are.
+
+    `origin_mm` is ImagePositionPatient, the centre of the first pixel. `along_row` and
+    `along_column` are the two unit vectors of ImageOrientationPatient: the directions in which
+    the column index and the row index grow. `spacing_mm` is PixelSpacing: (distance between
+    rows, distance between columns).
+    """
+
+    origin_mm: Vector
+    along_row: Vector
+    along_column: Vector
+    spacing_mm: tuple[float, float]
+
+    @classmethod
+    def from_dicom(
+        cls, position: Sequence[float], orientation: Sequence[float], spacing: Sequence[float]
+    ) -> Self:
+        """Plane from the values of ImagePositionPatient, ImageOrientationPatient, PixelSpacing.
+
+        Raises GeometryError where a number is missing or not finite, where the two directions are
+        not perpendicular unit vectors (tolerance 0.01), or a spacing is not positive.
+        """
+        if len(position) != 3 or len(orientation) != 6 or len(spacing) != 2:
+            raise GeometryError(
+                "ImagePositionPatient needs 3 numbers, ImageOrientationPatient 6, PixelSpacing 2; "
+                f"found {len(position)}, {len(orientation)}, {len(spacing)}"
+            )
+        origin = np.asarray(position, np.float64)
+        row, column = np.asarray(orientation, np.float64).reshape(2, 3)
+        if not np.isfinite([*origin, *row, *column, *map(float, spacing)]).all():
+            raise GeometryError("position, orientation or spacing is not a finite number")
+        lengths = np.linalg.norm(row), np.linalg.norm(column)
+        if max(abs(lengths[0] - 1), abs(lengths[1] - 1), abs(float(row @ column))) > 0.01:
+            raise GeometryError(
+                "ImageOrientationPatient is not a pair of perpendicular unit vectors: "
+                f"{[round(float(v), 4) for v in orientation]}"
+            )
+        if min(spacing) <= 0:
+            raise GeometryError(f"PixelSpacing must be positive, found {list(map(float, spacing))}")
+        row = row / lengths[0]
+        column = column - (column @ row) * row
+        column = column / np.linalg.norm(column)
+        return cls(origin, row, column, (float(spacing[0]), float(spacing[1])))
+
+    @property
+    def normal(self) -> Vector:
+        """Unit vector perpendicular to the plane: along_row x along_column."""
+        return np.cross(self.along_row, self.along_column)
+
+    def to_world(self, points_px: ArrayLike) -> Vector:
+        """Patient mm `[..., 3]` of pixel points `[..., 2]` (column, row)."""
+        points = np.asarray(points_px, np.float64)
+        column, row = points[..., :1], points[..., 1:]
+        return (
+            self.origin_mm
+            + column * self.spacing_mm[1] * self.along_row
+            + row * self.spacing_mm[0] * self.along_column
+        )
+
+    def to_pixel(self, points_mm: ArrayLike) -> Vector:
+        """Pixel points `[..., 2]` (column, row) of patient mm `[..., 3]`, dropped at right angles."""
+        offset = np.asarray(points_mm, np.float64) - self.origin_mm
+        column = offset @ self.along_row / self.spacing_mm[1]
+        row = offset @ self.along_column / self.spacing_mm[0]
+        return np.stack([column, row], axis=-1)
+
+    def distance(self, points_mm: ArrayLike) -> Vector:
+        """Signed distance in mm `[...]` of points `[..., 3]` from the plane, along its normal."""
+        return np.asarray((np.asarray(points_mm, np.float64) - self.origin_mm) @ self.normal)
+
+    def mirrored(self) -> Plane:
+        """The plane of the same picture in a patient mirrored left to right (x negated)."""
+        flip = np.array([-1.0, 1.0, 1.0])
+        return Plane(
+            self.origin_mm * flip, self.along_row * flip, self.along_column * flip, self.spacing_mm
+        )

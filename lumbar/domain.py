@@ -148,7 +148,7 @@ class Condition(StrEnum):
         return Condition(self.value.replace(self.side, self.side.other))
 
     @property
-    def title(self) -> str:
+    def words(self) -> str:
         """The spelling of `train_label_coordinates.csv`, e.g. `Left Subarticular Stenosis`."""
         return self.value.replace("_", " ").title()
 
@@ -158,9 +158,9 @@ class Condition(StrEnum):
         return {(c.family, c.side): c for c in cls}[family, side]
 
     @classmethod
-    def from_title(cls, title: str) -> Condition:
+    def from_words(cls, words: str) -> Condition:
         """Condition spelled as in `train_label_coordinates.csv`; ValueError for other words."""
-        return cls(title.strip().lower().replace(" ", "_"))
+        return cls(words.strip().lower().replace(" ", "_"))
 
 
 class Level(StrEnum):
@@ -173,19 +173,19 @@ class Level(StrEnum):
     L5_S1 = "l5_s1"
 
     @property
-    def index(self) -> int:
+    def ordinal(self) -> int:
         """0 for L1/L2 ... 4 for L5/S1."""
         return list(Level).index(self)
 
     @property
-    def title(self) -> str:
+    def words(self) -> str:
         """The spelling of `train_label_coordinates.csv`, e.g. `L4/L5`."""
         return self.value.replace("_", "/").upper()
 
     @classmethod
-    def from_title(cls, title: str) -> Level:
+    def from_words(cls, words: str) -> Level:
         """Level spelled as in `train_label_coordinates.csv`; ValueError for other words."""
-        return cls(title.strip().lower().replace("/", "_"))
+        return cls(words.strip().lower().replace("/", "_"))
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -1,0 +1,1 @@
+"""Study to StudyGrades: the locator, the crops, the grader and its bundle. No Ray."""

@@ -1,0 +1,1 @@
+"""Bytes to Study: a radiology library of its own, without torch and without Ray."""

@@ -54,7 +54,7 @@ class Plane:
         if not np.isfinite([*origin, *row, *column, *map(float, spacing)]).all():
             raise GeometryError("position, orientation or spacing is not a finite number")
         lengths = np.linalg.norm(row), np.linalg.norm(column)
-        if max(abs(lengths[0] - 1), abs(lengths[1] - 1), abs(float(row @ column))) > 0.01:
+        if np.abs([lengths[0] - 1, lengths[1] - 1, row @ column]).max() > 0.01:
             raise GeometryError(
                 "ImageOrientationPatient is not a pair of perpendicular unit vectors: "
                 f"{[round(float(v), 4) for v in orientation]}"
@@ -82,7 +82,7 @@ class Plane:
         )
 
     def to_pixel(self, points_mm: ArrayLike) -> Vector:
-        """Pixel points `[..., 2]` (column, row) of patient mm `[..., 3]`, dropped at right angles."""
+        """Pixel points `[..., 2]` (column, row) of patient mm `[..., 3]`, dropped on the plane."""
         offset = np.asarray(points_mm, np.float64) - self.origin_mm
         column = offset @ self.along_row / self.spacing_mm[1]
         row = offset @ self.along_column / self.spacing_mm[0]

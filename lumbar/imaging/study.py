@@ -40,7 +40,7 @@ class Instance:
         return rows, columns
 
     def pixel_mm(self, fallback_mm: float = 1.0) -> tuple[float, float]:
-        """(row distance, column distance) in mm; `fallback_mm` x aspect where spacing is unknown."""
+        """(row, column) distance in mm; `fallback_mm` x aspect where spacing is unknown."""
         if self.plane is not None:
             return self.plane.spacing_mm
         return self.aspect[0] * fallback_mm, self.aspect[1] * fallback_mm

@@ -1,0 +1,1 @@
+"""Synthetic lumbar studies in the exact layout of the RSNA challenge."""

@@ -1,0 +1,1 @@
+"""The work on Ray: index, prepare, train, tune, evaluate, score."""

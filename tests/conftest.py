@@ -1,0 +1,17 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def lumbar_data() -> Path:
+    """Folder of the real images and labels; skips where LUMBAR_DATA names none."""
+    folder = os.environ.get("LUMBAR_DATA", "")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("LUMBAR_DATA names no folder of real images (see tests/README.md)")
+    return Path(folder)

@@ -53,8 +53,8 @@ class Plane:
         row, column = np.asarray(orientation, np.float64).reshape(2, 3)
         if not np.isfinite([*origin, *row, *column, *map(float, spacing)]).all():
             raise GeometryError("position, orientation or spacing is not a finite number")
-        lengths = np.linalg.norm(row), np.linalg.norm(column)
-        if np.abs([lengths[0] - 1, lengths[1] - 1, row @ column]).max() > 0.01:
+        lengths = float(np.linalg.norm(row)), float(np.linalg.norm(column))
+        if max(abs(lengths[0] - 1), abs(lengths[1] - 1), abs(float(row @ column))) > 0.01:
             raise GeometryError(
                 "ImageOrientationPatient is not a pair of perpendicular unit vectors: "
                 f"{[round(float(v), 4) for v in orientation]}"

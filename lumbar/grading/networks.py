@@ -1,0 +1,101 @@
+"""The two networks: where the levels are, and how narrow each is. One DenseNet-121 trunk each."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lumbar.domain import Family, Level, Severity, View
+from lumbar.grading.densenet import FEATURES, PYRAMID, densenet_trunk, pyramid
+
+__all__ = ["MAPS", "STRIDE", "GraderNet", "LocatorNet", "standardise"]
+
+MAPS: tuple[tuple[Family, str], ...] = (
+    *((Family.CANAL, level.value) for level in Level),
+    *((Family.FORAMINAL, level.value) for level in Level),
+    (Family.SUBARTICULAR, "left"),
+    (Family.SUBARTICULAR, "right"),
+)
+"""Heat maps of the locator: the canal and one foramen a level on sagittal pictures, both
+recesses of the one level that an axial picture shows."""
+
+STRIDE = 4
+"""Pixels of a picture to one of its heat map."""
+
+
+def standardise(pictures: Tensor) -> Tensor:
+    """Each picture `[n, c, h, w]` (uint8 or float) as float32 with mean 0 and deviation 1."""
+    pictures = pictures.float()
+    mean = pictures.mean(dim=(1, 2, 3), keepdim=True)
+    deviation = pictures.std(dim=(1, 2, 3), keepdim=True)
+    return (pictures - mean) / deviation.clamp_min(1e-3)
+
+
+class LocatorNet(nn.Module):
+    """Pictures `[n, 3, p, p]` -> log-probabilities of position `[n, 12, p/4, p/4]`, one a map.
+
+    The trunk's four resolutions are brought to 48 channels each, added from coarse to fine, and
+    read by one convolution: a feature pyramid (Lin et al., CVPR 2017).
+    """
+
+    WIDTH = 48
+
+    def __init__(self, weights: str = "none") -> None:
+        super().__init__()
+        self.trunk = densenet_trunk(weights)
+        self.lateral = nn.ModuleList(nn.Conv2d(c, self.WIDTH, 1) for c in PYRAMID.values())
+        self.smooth = nn.Sequential(
+            nn.Conv2d(self.WIDTH, self.WIDTH, 3, padding=1),
+            nn.BatchNorm2d(self.WIDTH),
+            nn.ReLU(),
+        )
+        self.read = nn.Conv2d(self.WIDTH, len(MAPS), 1)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Log-probabilities `[n, 12, p/4, p/4]`; each map sums to 1 over its pixels."""
+        outputs = pyramid(self.trunk, standardise(pictures))
+        signals = [lateral(out) for lateral, out in zip(self.lateral, outputs, strict=True)]
+        merged = signals.pop()
+        while signals:
+            finer = signals.pop()
+            merged = finer + functional.interpolate(
+                merged, finer.shape[-2:], mode="bilinear", align_corners=False
+            )
+        maps: Tensor = self.read(self.smooth(merged)).float()
+        return maps.flatten(2).log_softmax(-1).view_as(maps)
+
+
+class GraderNet(nn.Module):
+    """Crops of one finding's views -> logits of the three severities.
+
+    Every present view goes through the shared trunk; each family has a linear reading of each
+    view, absent views are masked, the readings of the present ones are averaged, and a level adds
+    its own bias. With one view this is one linear layer over the pooled features and the level as
+    one-hot.
+    """
+
+    def __init__(self, weights: str = "none", dropout: float = 0.2) -> None:
+        super().__init__()
+        self.trunk = densenet_trunk(weights)
+        self.dropout = nn.Dropout(dropout)
+        families, views, grades = len(Family), len(View), len(Severity)
+        self.reading = nn.Parameter(torch.randn(families, views, FEATURES, grades) * 0.01)
+        self.level_bias = nn.Parameter(torch.zeros(families, len(Level), grades))
+
+    def forward(self, crops: Tensor, mask: Tensor, family: Tensor, level: Tensor) -> Tensor:
+        """Logits `[n, 3]` of crops `[n, views, 3, s, s]` where `mask` `[n, views]` is true.
+
+        `family` and `level` are `[n]` indices in the order of their enums. A row without any view
+        gets the level's bias alone.
+        """
+        pooled = self.dropout(self._pooled(crops[mask]))
+        rows, views = mask.nonzero(as_tuple=True)
+        readings = torch.einsum("pc,pcg->pg", pooled, self.reading[family[rows], views])
+        total = readings.new_zeros(len(crops), len(Severity)).index_add(0, rows, readings)
+        shown = mask.sum(1, keepdim=True).clamp_min(1)
+        return total / shown + self.level_bias[family, level]
+
+    def _pooled(self, pictures: Tensor) -> Tensor:
+        pictures = standardise(pictures).contiguous(memory_format=torch.channels_last)
+        return torch.relu(self.trunk(pictures)).mean(dim=(2, 3)).float()

@@ -61,7 +61,7 @@ def read(values: ArrayLike, rng: np.random.Generator) -> Grades:
     """One reader's grades `[studies, 25]` of true widths `[studies, 25]` (mm, share, mm)."""
     truth = np.asarray(values, np.float64)
     noisy = truth + _SD * _errors(len(truth), rng)
-    return (noisy[..., None] < _THRESHOLDS).sum(axis=-1).astype(np.int8)
+    return np.asarray((noisy[..., None] < _THRESHOLDS).sum(axis=-1), np.int8)
 
 
 def _errors(studies: int, rng: np.random.Generator) -> Values:

@@ -22,14 +22,14 @@ import json
 import math
 import os
 import sys
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
 from lumbar.errors import BundleError, ConfigError, LumbarError
 
-__all__ = ["DONE", "DONE_WITH_FAILURES", "FAILED", "WRONG_USE", "json_line", "run"]
+__all__ = ["DONE", "DONE_WITH_FAILURES", "FAILED", "WRONG_USE", "existing_path", "json_line", "run"]
 
 DONE, FAILED, WRONG_USE, DONE_WITH_FAILURES = 0, 1, 2, 3
 
@@ -53,6 +53,14 @@ def run(
     else:
         arguments = parser.parse_args(argv)
     sys.exit(_outcome(main, arguments, parser.prog))
+
+
+def existing_path(text: str) -> Path:
+    """For `add_argument(type=...)`: a file or folder that is there, or a wrong argument."""
+    path = Path(text)
+    if not path.exists():
+        raise ArgumentTypeError(f"no such file or folder: {text}")
+    return path
 
 
 def json_line(result: Mapping[str, Any]) -> str:

@@ -1,0 +1,85 @@
+"""Measure predictions against the readers' grades.
+
+python jobs/evaluate.py --predictions submission.csv --truth train.csv --output runs/evaluation
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from jobs._command import existing_path, run
+from lumbar.grading.rules import Rule
+
+EPILOG = """\
+Writes metrics.json into --output: the challenge's score with its four terms, accuracy with the
+majority's beside it, balanced accuracy, kappa, counts, confusion matrices, per family, condition,
+level and study. A submission.csv holds p x (1, 2, 4) normalised, a grades.parquet calibrated p;
+the score is made of the former either way, and cells not assessed only lower the coverage.
+
+example:
+  python jobs/evaluate.py --predictions runs/demo/grades.parquet --truth cohort/train.csv \\
+      --output runs/demo --rule untilted
+exit codes: 0 done, 1 a file cannot be used, 2 wrong arguments
+"""
+
+
+def parser() -> ArgumentParser:
+    """What the command line takes."""
+    arguments = ArgumentParser(
+        prog="evaluate",
+        description=(__doc__ or "").splitlines()[0],
+        epilog=EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    add = arguments.add_argument
+    add(
+        "--predictions",
+        type=existing_path,
+        required=True,
+        help="submission.csv[.gz] or grades.parquet",
+    )
+    add(
+        "--truth", type=existing_path, required=True, help="train.csv[.gz]: study_id and 25 columns"
+    )
+    add("--output", type=Path, required=True, help="folder for metrics.json")
+    add(
+        "--rule",
+        choices=[rule.value for rule in Rule],
+        default=Rule.TILTED.value,
+        help="grade = argmax of p x (1, 2, 4) (tilted, the default) or of p (untilted)",
+    )
+    add(
+        "--prior",
+        type=existing_path,
+        help="labels of the training part (a train.csv): adds score_prior, the score of always "
+        "answering their weighted share",
+    )
+    return arguments
+
+
+def main(arguments: Namespace) -> dict[str, Any]:
+    """Read both sides, evaluate, write metrics.json, print the table."""
+    from lumbar.grading.metrics import label_array, weighted_prior
+    from lumbar.grading.truth import read_truth
+    from lumbar.pipelines.evaluate import evaluate, write_metrics
+    from lumbar.reports.predictions import read_predictions
+    from lumbar.reports.tables import metrics_table
+
+    predictions = read_predictions(arguments.predictions)
+    prior = None
+    if arguments.prior:
+        labels = read_truth(arguments.prior)
+        prior = weighted_prior(label_array(labels, list(labels)))
+    metrics = evaluate(predictions, read_truth(arguments.truth), Rule(arguments.rule), prior)
+    path = write_metrics(metrics, arguments.output)
+    print(f"{metrics_table(metrics)}\n\nwritten to {path}\n")
+    return metrics
+
+
+if __name__ == "__main__":
+    run(main, parser())

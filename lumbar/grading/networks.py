@@ -67,12 +67,12 @@ class LocatorNet(nn.Module):
 
 
 class GraderNet(nn.Module):
-    """Crops of one finding's views -> logits of the three severities.
+    """Pictures of findings' views -> logits of the three severities.
 
-    Every present view goes through the shared trunk; each family has a linear reading of each
-    view, absent views are masked, the readings of the present ones are averaged, and a level adds
-    its own bias. With one view this is one linear layer over the pooled features and the level as
-    one-hot.
+    Every picture goes through the shared trunk; each family has a linear reading of each view,
+    the readings of the views that are there are averaged (an absent one is simply not among
+    them), and a level adds its own bias. With one view this is a linear layer over the pooled
+    features and the level as one-hot.
     """
 
     def __init__(self, weights: str = "none", dropout: float = 0.2) -> None:
@@ -83,18 +83,20 @@ class GraderNet(nn.Module):
         self.reading = nn.Parameter(torch.randn(families, views, FEATURES, grades) * 0.01)
         self.level_bias = nn.Parameter(torch.zeros(families, len(Level), grades))
 
-    def forward(self, crops: Tensor, mask: Tensor, family: Tensor, level: Tensor) -> Tensor:
-        """Logits `[n, 3]` of crops `[n, views, 3, s, s]` where `mask` `[n, views]` is true.
+    def forward(
+        self, pictures: Tensor, rows: Tensor, views: Tensor, family: Tensor, level: Tensor
+    ) -> Tensor:
+        """Logits `[n, 3]` of the findings that pictures `[p, 3, s, s]` belong to.
 
-        `family` and `level` are `[n]` indices in the order of their enums. A row without any view
-        gets the level's bias alone.
+        `rows` and `views` `[p]` name each picture's finding and view; `family` and `level` `[n]`
+        each finding's kind, all as indices in the order of their enums. A finding without any
+        picture gets its level's bias alone.
         """
-        pooled = self.dropout(self._pooled(crops[mask]))
-        rows, views = mask.nonzero(as_tuple=True)
+        pooled = self.dropout(self._pooled(pictures))
         readings = torch.einsum("pc,pcg->pg", pooled, self.reading[family[rows], views])
-        total = readings.new_zeros(len(crops), len(Severity)).index_add(0, rows, readings)
-        shown = mask.sum(1, keepdim=True).clamp_min(1)
-        return total / shown + self.level_bias[family, level]
+        total = readings.new_zeros(len(family), len(Severity)).index_add(0, rows, readings)
+        shown = torch.bincount(rows, minlength=len(family)).clamp_min(1)
+        return total / shown[:, None] + self.level_bias[family, level]
 
     def _pooled(self, pictures: Tensor) -> Tensor:
         pictures = standardise(pictures).contiguous(memory_format=torch.channels_last)

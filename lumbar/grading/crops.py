@@ -1,0 +1,172 @@
+"""The squares that grades are read off: which views, which slices, which way round.
+
+One set of weights serves both sides, so a right-sided finding is shown as a left one: axial
+squares are flipped, and the slices of a sagittal square always run from lateral to medial.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lumbar.config import CropSettings
+from lumbar.domain import Cell, Side, View
+from lumbar.grading.landmarks import Landmark, Landmarks
+from lumbar.imaging.resample import Frame
+from lumbar.imaging.study import Series, Study
+
+__all__ = ["COVER_MM", "Crops", "Place", "cut_crops", "nearest_slice", "place_on", "to_uint8"]
+
+VIEWS = tuple(View)
+
+COVER_MM = 6.0
+"""A point farther than this from every slice's plane is outside a stack's cover. Axial blocks
+leave gaps between discs, not through them; real stacks have 3-4.5 mm from slice to slice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A point on a slice of one series: (column, row), and where in mm if that is known."""
+
+    series: Series
+    index: int
+    point_px: tuple[float, float]
+    point_mm: tuple[float, float, float] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Crops:
+    """Squares of a study's cells.
+
+    `pictures` uint8 `[p, 3, s, s]`; `rows` `[p]` says which of `cells` a picture belongs to and
+    `views` `[p]` which view it shows (order of `View`). `reasons` holds the cells without any.
+    """
+
+    cells: tuple[Cell, ...]
+    pictures: NDArray[np.uint8]
+    rows: NDArray[np.int64]
+    views: NDArray[np.int64]
+    reasons: Mapping[Cell, str]
+
+
+def cut_crops(study: Study, landmarks: Landmarks, settings: CropSettings) -> Crops:
+    """The squares of every cell that has a landmark, `settings.cached_px` pixels on an edge."""
+    scale = landmarks.pixel_mm()
+    reasons = dict(landmarks.reasons)
+    cells: list[Cell] = []
+    pictures: list[NDArray[np.uint8]] = []
+    rows: list[int] = []
+    views: list[int] = []
+    for cell, landmark in sorted(landmarks.points.items()):
+        shown = _squares(study, landmark, settings, scale)
+        if not shown:
+            reasons[cell] = "the picture is empty or without contrast there"
+            continue
+        rows += [len(cells)] * len(shown)
+        views += [VIEWS.index(view) for view in shown]
+        pictures += shown.values()
+        cells.append(cell)
+    size = settings.cached_px
+    stacked = np.stack(pictures) if pictures else np.zeros((0, 3, size, size), np.uint8)
+    return Crops(tuple(cells), stacked, np.array(rows, int), np.array(views, int), reasons)
+
+
+def _squares(
+    study: Study, landmark: Landmark, settings: CropSettings, scale: float
+) -> dict[View, NDArray[np.uint8]]:
+    family = landmark.cell.condition.family
+    squares = {}
+    for view in settings.views[family]:
+        place = place_on(study, landmark, view)
+        if place is None:
+            continue
+        square = _square(place, view, landmark.cell, settings, scale)
+        if square is not None:
+            squares[view] = square
+    return squares
+
+
+def place_on(study: Study, landmark: Landmark, view: View) -> Place | None:
+    """The landmark on a view: itself on its own, the nearest slice's projection on another."""
+    if landmark.series.view is view:
+        return Place(landmark.series, landmark.index, landmark.point_px, landmark.point_mm)
+    if landmark.point_mm is None:
+        return None
+    for series in study.of_view(view):
+        index = nearest_slice(series, landmark.point_mm)
+        if index is not None:
+            plane = series.instances[index].plane
+            assert plane is not None
+            column, row = plane.to_pixel(landmark.point_mm)
+            return Place(series, index, (float(column), float(row)), landmark.point_mm)
+    return None
+
+
+def nearest_slice(series: Series, point_mm: tuple[float, float, float]) -> int | None:
+    """Index of the slice whose plane is nearest to a point that it shows; None outside cover."""
+    best, best_distance = None, COVER_MM
+    for index, instance in enumerate(series):
+        if instance.plane is None:
+            continue
+        distance = abs(float(instance.plane.distance(point_mm)))
+        column, row = instance.plane.to_pixel(point_mm)
+        rows, columns = instance.shape
+        if distance < best_distance and 0 <= column < columns and 0 <= row < rows:
+            best, best_distance = index, distance
+    return best
+
+
+def _square(
+    place: Place, view: View, cell: Cell, settings: CropSettings, scale: float
+) -> NDArray[np.uint8] | None:
+    field_mm = settings.field_mm[view] * settings.margin
+    layers = []
+    for index in _channels(place, view, cell, settings.neighbours):
+        instance = place.series.instances[index]
+        point = place.point_px
+        if instance.plane is not None and place.point_mm is not None:
+            column, row = instance.plane.to_pixel(place.point_mm)
+            point = (float(column), float(row))
+        frame = Frame.around(
+            instance,
+            point,
+            field_mm,
+            settings.cached_px,
+            fallback_mm=scale,
+            flip_columns=view is View.AXIAL_T2 and cell.condition.side is Side.RIGHT,
+        )
+        layers.append(frame.sample(instance.pixels))
+    return to_uint8(np.stack(layers))
+
+
+def _channels(place: Place, view: View, cell: Cell, neighbours: bool) -> list[int]:
+    """Indices of the three slices: before, at, behind; the middle one again where there is none."""
+    middle = place.index
+    if not neighbours or place.series.instances[middle].plane is None:
+        return [middle] * 3
+    blocks = place.series.blocks or (0,) * len(place.series)
+
+    def beside(step: int) -> int:
+        index = middle + step
+        inside = 0 <= index < len(place.series) and blocks[index] == blocks[middle]
+        return index if inside else middle
+
+    order = [beside(-1), middle, beside(1)]
+    lateral_last = view is not View.AXIAL_T2 and cell.condition.side is Side.LEFT
+    return order[::-1] if lateral_last else order
+
+
+def to_uint8(values: NDArray[np.float32]) -> NDArray[np.uint8] | None:
+    """Values stretched from their 0.5 % to their 99.5 % quantile over 0..255.
+
+    None where a value is not finite or the picture is constant: nothing can be read off it.
+    """
+    if not np.isfinite(values).all():
+        return None
+    low, high = np.percentile(values[..., ::2, ::2], (0.5, 99.5))
+    if high - low < 1e-6:
+        return None
+    return (np.clip((values - low) / (high - low), 0, 1) * 255 + 0.5).astype(np.uint8)

@@ -1,0 +1,79 @@
+"""From pictures to calibrated probabilities: the one way that validation, jobs and Grader take."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lumbar.config import CropSettings
+from lumbar.domain import Family, View
+from lumbar.grading.augment import cut, plain_maps
+from lumbar.grading.fit import autocast
+
+__all__ = ["crop_logits", "mirror", "softmax"]
+
+CANAL = list(Family).index(Family.CANAL)
+AXIAL = list(View).index(View.AXIAL_T2)
+
+
+def mirror(pictures: Tensor, views: Tensor) -> Tensor:
+    """Pictures `[p, 3, s, s]` of the mirrored patient: axial columns, sagittal slices reversed."""
+    axial = (views == AXIAL)[:, None, None, None].to(pictures.device)
+    return torch.where(axial, pictures.flip(3), pictures.flip(1))
+
+
+def crop_logits(
+    model: nn.Module,
+    pictures: Tensor,
+    rows: Tensor,
+    views: Tensor,
+    family: Tensor,
+    level: Tensor,
+    settings: CropSettings,
+    *,
+    bf16: bool = False,
+    batch: int = 64,
+) -> Tensor:
+    """Logits `[n, 3]` on the CPU of the findings that cached pictures `[p, 3, s, s]` show.
+
+    Arguments as of GraderNet, with `rows` ascending. A canal is read as it is and mirrored, and
+    the two averaged, so that mirroring a patient cannot change its grade.
+    """
+    device = next(model.parameters()).device
+    parts = []
+    with torch.inference_mode(), autocast(device, bf16):
+        for findings in torch.arange(len(family)).split(batch):
+            mine = (rows >= findings[0]) & (rows <= findings[-1])
+            shown = pictures[mine].to(device)
+            shown = cut(shown, plain_maps(len(shown), settings.margin), settings.size_px)
+            arguments = (
+                (rows[mine] - findings[0]).to(device),
+                views[mine].to(device),
+                family[findings].to(device),
+                level[findings].to(device),
+            )
+            logits = model(shown, *arguments).float()
+            canal = (arguments[2] == CANAL).nonzero().flatten()
+            if len(canal):
+                logits[canal] = (logits[canal] + _mirrored(model, shown, arguments, canal)) / 2
+            parts.append(logits.cpu())
+    return torch.cat(parts) if parts else torch.zeros(0, 3)
+
+
+def _mirrored(
+    model: nn.Module, shown: Tensor, arguments: tuple[Tensor, ...], canal: Tensor
+) -> Tensor:
+    rows, views, family, level = arguments
+    mine = torch.isin(rows, canal)
+    among = torch.searchsorted(canal, rows[mine])
+    flipped = mirror(shown[mine], views[mine])
+    logits: Tensor = model(flipped, among, views[mine], family[canal], level[canal])
+    return logits.float()
+
+
+def softmax(logits: Tensor, temperature: Tensor) -> NDArray[np.float64]:
+    """Probabilities `[n, 3]` that sum to 1, of logits divided by a temperature `[n]`."""
+    scaled = logits.double() / temperature.double()[:, None]
+    return np.asarray(scaled.softmax(1).numpy())

@@ -1,0 +1,96 @@
+"""Where each of the 25 findings is looked for: one point of one slice a cell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from lumbar.domain import CELLS, Cell, LevelNumbering
+from lumbar.imaging.study import Instance, Series, Study
+from lumbar.imaging.tables import LabelPoint
+
+__all__ = ["LEVEL_DISTANCE_MM", "Landmark", "Landmarks"]
+
+LEVEL_DISTANCE_MM = 35.0
+"""A disc to the next, where a picture has no spacing: an adult's lumbar bodies are 26-29 mm high
+and the discs between them 8-11 mm (Zhou et al., Eur Spine J 9:242, 2000)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Landmark:
+    """A cell's point on a slice: `point_px` (column, row), `point_mm` LPS where known."""
+
+    cell: Cell
+    series: Series
+    index: int
+    point_px: tuple[float, float]
+    point_mm: tuple[float, float, float] | None
+    confidence: float = 1.0
+
+    @property
+    def instance(self) -> Instance:
+        """The slice that the point lies on."""
+        return self.series.instances[self.index]
+
+    @classmethod
+    def at(
+        cls,
+        cell: Cell,
+        series: Series,
+        index: int,
+        point_px: Iterable[float],
+        confidence: float = 1.0,
+    ) -> Landmark:
+        """Landmark of a pixel; its mm follow from the slice's plane."""
+        column, row = map(float, point_px)
+        plane = series.instances[index].plane
+        mm = None if plane is None else plane.to_world((column, row))
+        point_mm = None if mm is None else (float(mm[0]), float(mm[1]), float(mm[2]))
+        return cls(cell, series, index, (column, row), point_mm, confidence)
+
+
+@dataclass(frozen=True, slots=True)
+class Landmarks:
+    """The points of a study, and for each cell without one the reason in words."""
+
+    points: Mapping[Cell, Landmark]
+    reasons: Mapping[Cell, str] = field(default_factory=dict)
+    numbering: LevelNumbering = LevelNumbering.CERTAIN
+
+    @classmethod
+    def of_labels(cls, study: Study, labels: Iterable[LabelPoint]) -> Landmarks:
+        """The given points of `train_label_coordinates.csv`; a slice that is absent is a reason."""
+        slices = {
+            (series.series_id, instance.number): (series, index)
+            for series in study.series
+            for index, instance in enumerate(series)
+        }
+        points: dict[Cell, Landmark] = {}
+        reasons = dict.fromkeys(CELLS, "no point was given for it")
+        for label in labels:
+            found = slices.get((label.series_id, label.instance_number))
+            if found is None:
+                reasons[label.cell] = "its point lies on a slice that is not there"
+            else:
+                points.setdefault(label.cell, Landmark.at(label.cell, *found, (label.x, label.y)))
+        return cls(points, {c: r for c, r in reasons.items() if c not in points})
+
+    def pixel_mm(self) -> float:
+        """Size in mm of a pixel where spacing is unknown, from the distances between levels.
+
+        The mean distance of neighbouring levels' points of one condition counts as
+        `LEVEL_DISTANCE_MM`; 1.0 where no two such points are there.
+        """
+        distances = []
+        for cell, one in self.points.items():
+            for other_cell, other in self.points.items():
+                gap = other_cell.level.ordinal - cell.level.ordinal
+                if gap != 1 or cell.condition is not other_cell.condition:
+                    continue
+                row, column = one.instance.pixel_mm()
+                step = np.subtract(other.point_px, one.point_px) * (column, row)
+                distances.append(math.hypot(*step))
+        return LEVEL_DISTANCE_MM / float(np.mean(distances)) if distances else 1.0

@@ -6,13 +6,12 @@ One model a family, the level as one-hot, fitted without class weights; grades b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lumbar.domain import Family, Level
+from lumbar.domain import Family, Level, View
 from lumbar.errors import InputError
 from lumbar.grading.measures import GradeMeasures, measure
 from lumbar.grading.rules import Rule, apply
@@ -26,15 +25,17 @@ FAMILIES = tuple(Family)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CropSet:
-    """Crops of `n` findings, at true or given points.
+    """Crops of `n` findings, at true or given points, in `p` pictures.
 
-    `pictures` uint8 `[n, views, slices, s, s]`, `mask` `[n, views]` is False where a view is
-    absent; `families` `[n]` index `domain.Family`, `levels` `[n]` are 0 (L1/L2) to 4 (L5/S1),
-    `labels` `[n]` are severities or -1 for a blank cell.
+    `pictures` uint8 `[p, slices, s, s]`; `rows` `[p]` is the finding that a picture belongs to,
+    `views` `[p]` what it shows (index in `domain.View`, at most one picture a finding and view).
+    `families` `[n]` index `domain.Family`, `levels` `[n]` are 0 (L1/L2) to 4 (L5/S1), `labels`
+    `[n]` are severities or -1 for a blank cell.
     """
 
     pictures: NDArray[np.uint8]
-    mask: NDArray[np.bool_]
+    rows: NDArray[np.int64]
+    views: NDArray[np.int64]
     families: NDArray[np.int64]
     levels: NDArray[np.int64]
     labels: NDArray[np.int64]
@@ -90,18 +91,23 @@ def _fit_and_ask(
 
 def _features(crops: CropSet) -> NDArray[np.float64]:
     """`[n, views * slices * 7 + views + 5]`; an absent view's statistics are 0."""
-    statistics = np.concatenate(list(_statistics(crops.pictures)))
-    statistics = np.where(crops.mask[..., None], statistics, 0.0).reshape(len(crops), -1)
+    slices = crops.pictures.shape[1]
+    statistics = np.zeros((len(crops), len(View), slices * STATISTICS))
+    there = np.zeros((len(crops), len(View)))
+    statistics[crops.rows, crops.views] = _statistics(crops.pictures)
+    there[crops.rows, crops.views] = 1
     levels = np.eye(len(Level))[crops.levels]
-    return np.concatenate([statistics, crops.mask.astype(np.float64), levels], axis=1)
+    return np.concatenate([statistics.reshape(len(crops), -1), there, levels], axis=1)
 
 
-def _statistics(pictures: NDArray[np.uint8]) -> Iterator[NDArray[np.float64]]:
-    """Chunks of `[n, views, slices * 7]`, in 0..1; in chunks because percentiles need floats."""
-    chunk = 256
+def _statistics(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """`[p, slices * 7]` in 0..1; made in chunks because percentiles need floats."""
+    chunk = 512
+    parts = [np.zeros((0, pictures.shape[1] * STATISTICS))]
     for start in range(0, len(pictures), chunk):
         part = pictures[start : start + chunk].astype(np.float32) / 255
-        pixels = part.reshape(*part.shape[:3], -1)
+        pixels = part.reshape(*part.shape[:2], -1)
         columns = [pixels.mean(axis=-1), pixels.std(axis=-1)]
         columns += list(np.percentile(pixels, PERCENTILES, axis=-1))
-        yield np.stack(columns, axis=-1).reshape(*part.shape[:2], -1).astype(np.float64)
+        parts.append(np.stack(columns, axis=-1).reshape(len(part), -1).astype(np.float64))
+    return np.concatenate(parts)

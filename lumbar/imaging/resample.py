@@ -1,120 +1,238 @@
-"""A square of a slice in a frame that does not depend on how the scanner turned the picture.
+"""Squares cut out of a picture at true aspect, turned the one way that everything after expects.
 
-Output columns run to the patient's back and rows to the feet on sagittal pictures; columns to the
-patient's left and rows to the back on axial ones - as a reader hangs them - whatever the signs
-and the order in ImageOrientationPatient. A picture without geometry is taken as it is shown.
+The canonical frame: on sagittal pictures columns run to the patient's back (+y) and rows to the
+feet (-z); on axial ones columns run to the patient's left (+x) and rows to the back (+y); on
+coronal ones columns to the left and rows to the feet. A picture without geometry stays as shown.
+The axes of a picture are only permuted and reversed to get there, never turned by an angle, so a
+mirrored patient gives exactly the mirrored square.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lumbar.errors import GeometryError
 from lumbar.imaging.geometry import Plane
-from lumbar.imaging.study import Instance
+from lumbar.imaging.study import Instance, Series
 
-__all__ = ["Frame"]
+__all__ = [
+    "Frame",
+    "Square",
+    "frame_of",
+    "nearest_slice",
+    "neighbours",
+    "sample",
+    "sample_plane",
+    "square_on",
+    "to_uint8",
+]
 
-Array = NDArray[np.float64]
+Points = NDArray[np.float64]
+Picture = NDArray[np.float32]
+
+_TARGETS = np.array(
+    [
+        [[0.0, 1.0, 0.0], [0.0, 0.0, -1.0]],  # sagittal: back, feet
+        [[1.0, 0.0, 0.0], [0.0, 0.0, -1.0]],  # coronal: left, feet
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],  # axial: left, back
+    ]
+)
+"""Where the columns and rows of a canonical picture run, by the normal's largest component."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class Frame:
-    """An affine map from output pixels to a slice's pixels: `slice = matrix @ output + offset`.
+    """How a stored picture is turned: first transposed, then its rows and columns reversed."""
 
-    Both are (column, row), the centre of the first pixel = (0, 0). `field_mm` is the edge.
+    transposed: bool = False
+    rows_reversed: bool = False
+    columns_reversed: bool = False
+
+    def turn(self, picture: Picture) -> Picture:
+        """The picture `[a, b]` as the frame shows it, `[a, b]` or `[b, a]`; a view."""
+        turned = picture.T if self.transposed else picture
+        return turned[:: -1 if self.rows_reversed else 1, :: -1 if self.columns_reversed else 1]
+
+
+@dataclass(frozen=True, slots=True)
+class Square:
+    """A square of the patient on one picture, and the grid of pixels that it is sampled at.
+
+    `centre_px` is (column, row) of the picture; `pixel_mm` the picture's (row, column) distance.
     """
 
-    matrix: Array
-    offset: Array
-    size_px: int
+    centre_px: tuple[float, float]
     field_mm: float
+    size_px: int
+    pixel_mm: tuple[float, float]
+    frame: Frame = Frame()
 
-    @classmethod
-    def around(
-        cls,
-        instance: Instance,
-        centre_px: ArrayLike,
-        field_mm: float,
-        size_px: int,
-        *,
-        fallback_mm: float = 1.0,
-        flip_columns: bool = False,
-    ) -> Self:
-        """Square of `field_mm` round a slice's pixel, `size_px` pixels on an edge.
+    def to_picture(self, points_px: ArrayLike) -> Points:
+        """Pixels (column, row) `[..., 2]` of the picture, of pixels `[..., 2]` of the square."""
+        offset = np.asarray(points_px, np.float64) - (self.size_px - 1) / 2
+        offset = offset * self._signs
+        if self.frame.transposed:
+            offset = offset[..., ::-1]
+        return np.asarray(self.centre_px) + offset * self._step_px
 
-        `fallback_mm` is the size of a pixel where the picture has no spacing. `flip_columns`
-        mirrors the output left to right.
-        """
-        row_mm, column_mm = instance.pixel_mm(fallback_mm)
-        axes = _reading_axes(instance.plane)
-        if flip_columns:
-            axes = axes * np.array([-1.0, 1.0])
-        step_mm = field_mm / size_px
-        matrix = axes * (step_mm / np.array([[column_mm], [row_mm]]))
-        centre = np.full(2, (size_px - 1) / 2)
-        return cls(matrix, np.asarray(centre_px, np.float64) - matrix @ centre, size_px, field_mm)
+    def from_picture(self, points_px: ArrayLike) -> Points:
+        """Pixels (column, row) `[..., 2]` of the square, of pixels `[..., 2]` of the picture."""
+        offset = (np.asarray(points_px, np.float64) - np.asarray(self.centre_px)) / self._step_px
+        if self.frame.transposed:
+            offset = offset[..., ::-1]
+        return np.asarray(offset * self._signs + (self.size_px - 1) / 2)
 
-    @classmethod
-    def whole(cls, instance: Instance, size_px: int) -> Self:
-        """Square that holds the whole slice, centred (field in pixels where spacing is unknown)."""
-        rows, columns = instance.shape
-        row_mm, column_mm = instance.pixel_mm()
-        field = max(rows * row_mm, columns * column_mm)
-        return cls.around(instance, ((columns - 1) / 2, (rows - 1) / 2), field, size_px)
+    @property
+    def _signs(self) -> Points:
+        return np.where([self.frame.columns_reversed, self.frame.rows_reversed], -1.0, 1.0)
 
-    def to_slice(self, points: ArrayLike) -> Array:
-        """Slice pixels `[..., 2]` of output pixels `[..., 2]`."""
-        return np.asarray(np.asarray(points, np.float64) @ self.matrix.T + self.offset)
-
-    def from_slice(self, points: ArrayLike) -> Array:
-        """Output pixels `[..., 2]` of slice pixels `[..., 2]`."""
-        inverse = np.linalg.inv(self.matrix)
-        return np.asarray((np.asarray(points, np.float64) - self.offset) @ inverse.T)
-
-    def sample(self, pixels: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The slice `[rows, columns]` seen through the frame, float32 `[size, size]`.
-
-        Bilinear; outside the slice is 0. Where output pixels are more than twice as large as the
-        slice's, the mean over a regular grid inside each output pixel is taken.
-        """
-        fine = max(1, int(np.ceil(np.abs(self.matrix).sum(axis=1).max() / 2)))
-        steps = (np.arange(self.size_px * fine) + 0.5) / fine - 0.5
-        grid = np.stack(np.meshgrid(steps, steps), axis=-1)
-        seen = _bilinear(pixels, self.to_slice(grid))
-        if fine > 1:
-            seen = seen.reshape(self.size_px, fine, self.size_px, fine).mean(axis=(1, 3))
-        return seen
+    @property
+    def _step_px(self) -> Points:
+        """Picture pixels (column, row) from one pixel of the square to the next."""
+        step_mm = self.field_mm / self.size_px
+        return np.array([step_mm / self.pixel_mm[1], step_mm / self.pixel_mm[0]])
 
 
-def _reading_axes(plane: Plane | None) -> Array:
-    """Columns = slice-pixel directions (column, row) of the output's column and row axes."""
+def frame_of(plane: Plane | None) -> Frame:
+    """How a picture on `plane` is turned into the canonical frame; unturned without a plane."""
     if plane is None:
-        return np.eye(2)
-    sagittal = abs(plane.normal[0]) > max(abs(plane.normal[1]), abs(plane.normal[2]))
-    wanted = np.array([[0, 1, 0], [0, 0, -1]] if sagittal else [[1, 0, 0], [0, 1, 0]], np.float64)
-    directions = np.stack([plane.along_row, plane.along_column])
-    agreement = directions @ wanted.T  # [slice axis, output axis]
-    straight = abs(agreement[0, 0]) + abs(agreement[1, 1])
-    crossed = abs(agreement[0, 1]) + abs(agreement[1, 0])
-    keep = np.eye(2) if straight >= crossed else np.eye(2)[::-1]
-    return np.asarray(np.where(agreement < 0, -1.0, 1.0) * keep)
+        return Frame()
+    columns_to, rows_to = _TARGETS[int(np.argmax(np.abs(plane.normal)))]
+    row, column = plane.along_row, plane.along_column
+    straight = abs(row @ columns_to) + abs(column @ rows_to)
+    crossed = abs(column @ columns_to) + abs(row @ rows_to)
+    if crossed > straight:
+        return Frame(True, bool(row @ rows_to < 0), bool(column @ columns_to < 0))
+    return Frame(False, bool(column @ rows_to < 0), bool(row @ columns_to < 0))
 
 
-def _bilinear(pixels: NDArray[np.float32], points: Array) -> NDArray[np.float32]:
+def square_on(
+    instance: Instance,
+    centre_px: Sequence[float],
+    field_mm: float,
+    size_px: int,
+    pixel_mm: tuple[float, float] | None = None,
+    flip_columns: bool = False,
+) -> Square:
+    """The square of `field_mm` around a pixel (column, row) of a picture, in canonical frame.
+
+    `pixel_mm` is the (row, column) distance, the instance's own by default. `flip_columns`
+    reverses the result's columns, which shows a right side of an axial picture as a left one.
+    """
+    frame = frame_of(instance.plane)
+    if flip_columns:
+        frame = Frame(frame.transposed, frame.rows_reversed, not frame.columns_reversed)
+    centre = float(centre_px[0]), float(centre_px[1])
+    return Square(centre, field_mm, size_px, pixel_mm or instance.pixel_mm(), frame)
+
+
+def sample_plane(
+    instance: Instance,
+    centre_px: Sequence[float],
+    field_mm: float,
+    size_px: int,
+    pixel_mm: tuple[float, float] | None = None,
+    flip_columns: bool = False,
+    outside: Literal["zero", "edge"] = "zero",
+) -> Picture:
+    """The square `[size_px, size_px]` around a pixel, as `square_on` and `sample` make it."""
+    square = square_on(instance, centre_px, field_mm, size_px, pixel_mm, flip_columns)
+    return sample(instance.pixels, square, outside)
+
+
+def sample(pixels: Picture, square: Square, outside: Literal["zero", "edge"] = "zero") -> Picture:
+    """The pixels `[size_px, size_px]` of a square on a picture `[rows, columns]`.
+
+    Linear in both directions; where the square is coarser than the picture the kernel widens to
+    the square's step, so that nothing aliases. Outside the picture: 0, or the edge continued.
+    """
     rows, columns = pixels.shape
-    padded = np.pad(pixels, 1)
-    x = np.clip(points[..., 0] + 1, 0, columns + 1).astype(np.float32)
-    y = np.clip(points[..., 1] + 1, 0, rows + 1).astype(np.float32)
-    left = np.minimum(x.astype(np.int32), columns)
-    top = np.minimum(y.astype(np.int32), rows)
-    right, down = x - left, y - top
-    flat = padded.ravel()
-    first = top * (columns + 2) + left
-    upper = flat[first] * (1 - right) + flat[first + 1] * right
-    first += columns + 2
-    lower = flat[first] * (1 - right) + flat[first + 1] * right
-    return np.asarray(upper * (1 - down) + lower * down, np.float32)
+    step_column, step_row = square._step_px
+    first_row, row_weights = _weights(
+        square.centre_px[1], step_row, square.size_px, rows, outside == "edge"
+    )
+    first_column, column_weights = _weights(
+        square.centre_px[0], step_column, square.size_px, columns, outside == "edge"
+    )
+    part = pixels[
+        first_row : first_row + row_weights.shape[1],
+        first_column : first_column + column_weights.shape[1],
+    ]
+    shown = np.asarray((row_weights @ part) @ column_weights.T, np.float32)
+    return np.ascontiguousarray(square.frame.turn(shown))
+
+
+def _weights(centre: float, step: float, size: int, length: int, edge: bool) -> tuple[int, Picture]:
+    """First index used and the weights `[size, used]` of a triangular kernel along one axis."""
+    wanted = centre + (np.arange(size) - (size - 1) / 2) * step
+    width = max(step, 1.0)
+    reached = np.arange(np.floor(wanted[0] - width), np.ceil(wanted[-1] + width) + 1)
+    weights = np.maximum(1.0 - np.abs(reached[None, :] - wanted[:, None]) / width, 0.0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    first = int(np.clip(reached[0], 0, length - 1))
+    last = int(np.clip(reached[-1], 0, length - 1))
+    used = np.zeros((size, last - first + 1))
+    within = (reached >= first) & (reached <= last)
+    used[:, (reached[within] - first).astype(int)] = weights[:, within]
+    if edge:
+        used[:, 0] += weights[:, reached < first].sum(axis=1)
+        used[:, -1] += weights[:, reached > last].sum(axis=1)
+    return first, used.astype(np.float32)
+
+
+def nearest_slice(series: Series, point_mm: ArrayLike, block: int | None = None) -> int:
+    """Index of the slice whose plane is nearest to a point in patient mm.
+
+    Slices on which the point falls outside the picture come last; `block` restricts the search to
+    one angulation block. Raises GeometryError where no slice has a plane.
+    """
+    point = np.asarray(point_mm, np.float64)
+    best, best_rank = -1, (2, np.inf)
+    for index, instance in enumerate(series.instances):
+        if instance.plane is None or (block is not None and series.blocks[index] != block):
+            continue
+        column, row = instance.plane.to_pixel(point)
+        rows, columns = instance.shape
+        inside = -0.5 <= column <= columns - 0.5 and -0.5 <= row <= rows - 0.5
+        rank = (0 if inside else 1, abs(float(instance.plane.distance(point))))
+        if rank < best_rank:
+            best, best_rank = index, rank
+    if best < 0:
+        raise GeometryError(f"series {series.series_id}: no slice with a position to search")
+    return best
+
+
+def neighbours(series: Series, index: int, k: int) -> tuple[int, ...]:
+    """Indices of the 2 k + 1 slices around `index` in its block, the outermost repeated."""
+    blocks = series.blocks or (0,) * len(series)
+    found = [index]
+    for step in (-1, 1):
+        last = index
+        for _ in range(k):
+            beyond = last + step
+            if 0 <= beyond < len(series) and blocks[beyond] == blocks[index]:
+                last = beyond
+            found.insert(0, last) if step < 0 else found.append(last)
+    return tuple(found)
+
+
+def to_uint8(image: Picture, low: float = 0.5, high: float = 99.5) -> NDArray[np.uint8]:
+    """A picture scaled to 0..255 between two percentiles of itself; 0 everywhere if constant.
+
+    Of large pictures every second pixel each way is enough to find the percentiles.
+    """
+    if not np.isfinite(image.sum(dtype=np.float64)):
+        image = np.nan_to_num(image, posinf=0.0, neginf=0.0)
+    seen = image[::2, ::2] if image.size > 65536 else image
+    darkest, brightest = np.percentile(seen, (low, high))
+    if brightest <= darkest:
+        return np.zeros(image.shape, np.uint8)
+    scaled = image - np.float32(darkest)
+    scaled *= np.float32(255 / (brightest - darkest))
+    np.clip(scaled, 0, 255, out=scaled)
+    return np.asarray(np.rint(scaled, out=scaled), np.uint8)

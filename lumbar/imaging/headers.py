@@ -1,0 +1,235 @@
+"""What one file says of itself: an allow-list of attributes, read without its pixels.
+
+Tolerant of what real files lack or get wrong: no Modality, no SOPClassUID, Enhanced MR named in
+the file meta of a plain frame, UIDs with an illegal root, SOPInstanceUIDs that repeat between
+series. What is no picture of an MRI is refused with the reason in words (FormatError).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import struct
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset, FileDataset
+from pydicom.errors import InvalidDicomError
+
+from lumbar.domain import Side
+from lumbar.errors import FormatError, GeometryError
+from lumbar.imaging import attributes
+from lumbar.imaging.frames import frame_count, group
+from lumbar.imaging.geometry import Plane
+
+__all__ = ["Header", "headers_of", "read_dataset", "read_headers"]
+
+MAX_FRAMES = 2000
+"""A file that claims more frames than this is refused before anything is allocated."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Header:
+    """One picture's own account of itself; absent text is "", absent numbers are None.
+
+    `plane` is None where the geometry is missing or contradicts itself; `plane_reason` says why.
+    `patient` is a hash of PatientID, for telling patients apart and for nothing else.
+    `echo_ms`, `repetition_ms`, `inversion_ms` are TE, TR, TI. `window` is (centre, width).
+    `frame` is the frame's index in a multi-frame file, None in a plain one.
+    `aspect` and `side` are those of `Instance`: only a picture without a plane needs them.
+    """
+
+    source: str
+    study_id: str
+    series_id: str
+    instance_id: str
+    number: int | None
+    rows: int
+    columns: int
+    plane: Plane | None = None
+    plane_reason: str = ""
+    patient: str = field(default="", repr=False)
+    description: str = ""
+    protocol: str = ""
+    sequence: str = ""
+    echo_ms: float | None = None
+    repetition_ms: float | None = None
+    inversion_ms: float | None = None
+    image_type: tuple[str, ...] = ()
+    photometric: str = ""
+    window: tuple[float, float] | None = None
+    frame: int | None = None
+    aspect: tuple[float, float] = (1.0, 1.0)
+    side: Side | None = None
+
+
+def read_headers(data: bytes | Path | BinaryIO, source: str = "") -> tuple[Header, ...]:
+    """Header of each frame of one DICOM file (one frame in all but multi-frame files).
+
+    Reads no pixels. `source` is the name used in messages. Raises FormatError where the file is
+    no DICOM or shows no MRI slice.
+    """
+    return headers_of(read_dataset(data, source, pixels=False), source or _name(data))
+
+
+def read_dataset(
+    data: bytes | Path | BinaryIO, source: str = "", *, pixels: bool = True
+) -> FileDataset:
+    """The data set of one DICOM file, with or without its preamble.
+
+    Raises FormatError naming the file where it is no DICOM (PS3.10 section 7.1) or cannot be read.
+    """
+    name = source or _name(data)
+    stream = io.BytesIO(data) if isinstance(data, bytes) else data
+    try:
+        if isinstance(stream, Path):
+            with stream.open("rb") as opened:
+                return _parsed(opened, name, pixels)
+        return _parsed(stream, name, pixels)
+    except OSError as error:
+        raise FormatError(f"{name}: cannot be read ({error.strerror or error})") from error
+
+
+def headers_of(dataset: Dataset, source: str) -> tuple[Header, ...]:
+    """Header of each frame of a data set that is already in memory.
+
+    Raises FormatError with the reason in words where the data set shows no MRI slice.
+    """
+    if reason := _refusal(dataset):
+        raise FormatError(f"{source}: {reason}")
+    frames = frame_count(dataset)
+    if frames > MAX_FRAMES:
+        raise FormatError(f"{source}: claims {frames} frames; at most {MAX_FRAMES} are read")
+    if frames == 1 and not _has_groups(dataset):
+        return (_header(dataset, source, None),)
+    if not _has_groups(dataset):
+        raise FormatError(
+            f"{source}: {frames} frames without a position each "
+            "(no PerFrameFunctionalGroupsSequence); export single-frame or Enhanced MR files"
+        )
+    return tuple(_header(dataset, source, frame) for frame in range(frames))
+
+
+def _parsed(stream: BinaryIO, source: str, pixels: bool) -> FileDataset:
+    try:
+        start = stream.tell()
+        force = _starts_like_a_dataset(stream.read(132))
+        stream.seek(start)
+        return dcmread(stream, stop_before_pixels=not pixels, force=force)
+    except InvalidDicomError:
+        raise FormatError(f"{source}: no DICOM file; accepted are DICOM, PNG and zip") from None
+    except OSError:
+        raise
+    except Exception as error:  # a damaged file can make the parser raise anything
+        raise FormatError(f"{source}: damaged DICOM file ({type(error).__name__})") from error
+
+
+def _starts_like_a_dataset(head: bytes) -> bool:
+    """A bare data set (no preamble) starts with a tag of group 0002 or 0008 (PS3.5 7.1)."""
+    if len(head) < 8 or head[128:132] == b"DICM":
+        return False
+    group_number, element = struct.unpack("<HH", head[:4])
+    return group_number in (2, 8) and element < 0x0100
+
+
+def _header(dataset: Dataset, source: str, frame: int | None) -> Header:
+    plane, plane_reason = _plane(dataset, frame)
+    instance_id = attributes.text(dataset, "SOPInstanceUID") or source
+    number = attributes.integer(dataset, "InstanceNumber")
+    timing = group(dataset, "MRTimingAndRelatedParametersSequence", frame)
+    echo = attributes.number(group(dataset, "MREchoSequence", frame), "EffectiveEchoTime")
+    return Header(
+        source=source,
+        study_id=attributes.text(dataset, "StudyInstanceUID"),
+        series_id=attributes.text(dataset, "SeriesInstanceUID"),
+        instance_id=instance_id if frame is None else f"{instance_id}#{frame + 1}",
+        number=number if frame is None else frame + 1,
+        rows=attributes.integer(dataset, "Rows") or 0,
+        columns=attributes.integer(dataset, "Columns") or 0,
+        plane=plane,
+        plane_reason=plane_reason,
+        patient=_patient(dataset),
+        description=attributes.text(dataset, "SeriesDescription"),
+        protocol=attributes.text(dataset, "ProtocolName"),
+        sequence=_joined(dataset, ("SequenceName", "PulseSequenceName", "ScanningSequence")),
+        echo_ms=echo if echo is not None else attributes.number(dataset, "EchoTime"),
+        repetition_ms=attributes.number(timing, "RepetitionTime"),
+        inversion_ms=attributes.number(dataset, "InversionTime"),
+        image_type=attributes.strings(dataset, "ImageType"),
+        photometric=attributes.text(dataset, "PhotometricInterpretation"),
+        window=_window(group(dataset, "FrameVOILUTSequence", frame)),
+        frame=frame,
+    )
+
+
+def _plane(dataset: Dataset, frame: int | None) -> tuple[Plane | None, str]:
+    position = group(dataset, "PlanePositionSequence", frame)
+    orientation = group(dataset, "PlaneOrientationSequence", frame)
+    measures = group(dataset, "PixelMeasuresSequence", frame)
+    values = {
+        "ImagePositionPatient": attributes.numbers(position, "ImagePositionPatient"),
+        "ImageOrientationPatient": attributes.numbers(orientation, "ImageOrientationPatient"),
+        "PixelSpacing": attributes.numbers(measures, "PixelSpacing"),
+    }
+    if absent := [keyword for keyword, found in values.items() if not found]:
+        return None, f"without {', '.join(absent)}"
+    try:
+        return Plane.from_dicom(*values.values()), ""
+    except GeometryError as error:
+        return None, str(error)
+
+
+def _window(dataset: Dataset) -> tuple[float, float] | None:
+    centre = attributes.number(dataset, "WindowCenter")
+    width = attributes.number(dataset, "WindowWidth")
+    return None if centre is None or width is None or width < 1 else (centre, width)
+
+
+def _patient(dataset: Dataset) -> str:
+    identity = _joined(dataset, ("PatientID", "IssuerOfPatientID"))
+    return hashlib.sha256(identity.encode()).hexdigest()[:16] if identity else ""
+
+
+def _joined(dataset: Dataset, keywords: Iterable[str]) -> str:
+    return " ".join(filter(None, (attributes.text(dataset, keyword) for keyword in keywords)))
+
+
+def _has_groups(dataset: Dataset) -> bool:
+    return "PerFrameFunctionalGroupsSequence" in dataset
+
+
+_OTHER_PARTS = frozenset(
+    {"ANKLE", "BRAIN", "BREAST", "CHEST", "CSPINE", "ELBOW", "FOOT", "HAND", "HEAD", "HEART"}
+    | {"HIP", "KNEE", "LIVER", "NECK", "PROSTATE", "SHOULDER", "SKULL", "WRIST"}
+)
+_DIRECTORY = "1.2.840.10008.1.3.10"
+
+
+def _refusal(dataset: Dataset) -> str:
+    """Why a data set is no slice of a lumbar MRI, "" where nothing speaks against it."""
+    meta = getattr(dataset, "file_meta", None)
+    kind = attributes.text(meta, "MediaStorageSOPClassUID") if meta is not None else ""
+    modality = attributes.text(dataset, "Modality")
+    part = attributes.text(dataset, "BodyPartExamined").upper()
+    if kind == _DIRECTORY or "DirectoryRecordSequence" in dataset:
+        return "a directory of files (DICOMDIR), no picture"
+    if modality not in ("", "MR"):
+        return f"modality {_word(modality)}, not MR"
+    if part in _OTHER_PARTS:
+        return f"shows the {part.lower()}, not the lumbar spine"
+    if not attributes.integer(dataset, "Rows") or not attributes.integer(dataset, "Columns"):
+        return "no picture (Rows and Columns are missing or zero)"
+    return ""
+
+
+def _word(value: str) -> str:
+    """A code string as it may be shown: DICOM's CS is capitals, digits, blank and underscore."""
+    plain = value.replace("_", "").replace(" ", "")
+    return value if plain.isalnum() and plain.isascii() and len(value) <= 16 else "unknown"
+
+
+def _name(data: bytes | Path | BinaryIO) -> str:
+    return str(data) if isinstance(data, Path) else getattr(data, "name", "") or "file"

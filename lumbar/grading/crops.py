@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from lumbar.config import CropSettings
 from lumbar.domain import Cell, Side, View
 from lumbar.grading.landmarks import Landmark, Landmarks
-from lumbar.imaging.resample import Frame
+from lumbar.imaging.resample import nearest_slice, neighbours, sample_plane, to_uint8
 from lumbar.imaging.study import Series, Study
 
-__all__ = ["COVER_MM", "Crops", "Place", "cut_crops", "nearest_slice", "place_on", "to_uint8"]
+__all__ = ["COVER_MM", "Crops", "Place", "covering_slice", "cut_crops", "picture_of", "place_on"]
 
 VIEWS = tuple(View)
 
@@ -96,7 +96,7 @@ def place_on(study: Study, landmark: Landmark, view: View) -> Place | None:
     if landmark.point_mm is None:
         return None
     for series in study.of_view(view):
-        index = nearest_slice(series, landmark.point_mm)
+        index = covering_slice(series, landmark.point_mm)
         if index is not None:
             plane = series.instances[index].plane
             assert plane is not None
@@ -105,18 +105,17 @@ def place_on(study: Study, landmark: Landmark, view: View) -> Place | None:
     return None
 
 
-def nearest_slice(series: Series, point_mm: tuple[float, float, float]) -> int | None:
+def covering_slice(series: Series, point_mm: tuple[float, float, float]) -> int | None:
     """Index of the slice whose plane is nearest to a point that it shows; None outside cover."""
-    best, best_distance = None, COVER_MM
-    for index, instance in enumerate(series):
-        if instance.plane is None:
-            continue
-        distance = abs(float(instance.plane.distance(point_mm)))
-        column, row = instance.plane.to_pixel(point_mm)
-        rows, columns = instance.shape
-        if distance < best_distance and 0 <= column < columns and 0 <= row < rows:
-            best, best_distance = index, distance
-    return best
+    if not any(instance.plane is not None for instance in series):
+        return None
+    index = nearest_slice(series, point_mm)
+    instance = series.instances[index]
+    if instance.plane is None or abs(float(instance.plane.distance(point_mm))) > COVER_MM:
+        return None
+    column, row = instance.plane.to_pixel(point_mm)
+    rows, columns = instance.shape
+    return index if 0 <= column < columns and 0 <= row < rows else None
 
 
 def _square(
@@ -130,43 +129,34 @@ def _square(
         if instance.plane is not None and place.point_mm is not None:
             column, row = instance.plane.to_pixel(place.point_mm)
             point = (float(column), float(row))
-        frame = Frame.around(
-            instance,
-            point,
-            field_mm,
-            settings.cached_px,
-            fallback_mm=scale,
-            flip_columns=view is View.AXIAL_T2 and cell.condition.side is Side.RIGHT,
+        layers.append(
+            sample_plane(
+                instance,
+                point,
+                field_mm,
+                settings.cached_px,
+                instance.pixel_mm(scale),
+                flip_columns=view is View.AXIAL_T2 and cell.condition.side is Side.RIGHT,
+            )
         )
-        layers.append(frame.sample(instance.pixels))
-    return to_uint8(np.stack(layers))
+    return picture_of(np.stack(layers))
 
 
-def _channels(place: Place, view: View, cell: Cell, neighbours: bool) -> list[int]:
+def _channels(place: Place, view: View, cell: Cell, beside: bool) -> tuple[int, ...]:
     """Indices of the three slices: before, at, behind; the middle one again where there is none."""
-    middle = place.index
-    if not neighbours or place.series.instances[middle].plane is None:
-        return [middle] * 3
-    blocks = place.series.blocks or (0,) * len(place.series)
-
-    def beside(step: int) -> int:
-        index = middle + step
-        inside = 0 <= index < len(place.series) and blocks[index] == blocks[middle]
-        return index if inside else middle
-
-    order = [beside(-1), middle, beside(1)]
+    if not beside or place.series.instances[place.index].plane is None:
+        return (place.index,) * 3
+    order = neighbours(place.series, place.index, 1)
     lateral_last = view is not View.AXIAL_T2 and cell.condition.side is Side.LEFT
     return order[::-1] if lateral_last else order
 
 
-def to_uint8(values: NDArray[np.float32]) -> NDArray[np.uint8] | None:
-    """Values stretched from their 0.5 % to their 99.5 % quantile over 0..255.
+def picture_of(values: NDArray[np.float32]) -> NDArray[np.uint8] | None:
+    """Values stretched from their 0.5 % to their 99.5 % quantile over 0..255, all slices alike.
 
-    None where a value is not finite or the picture is constant: nothing can be read off it.
+    None where a value is not finite or nothing differs: nothing can be read off it.
     """
-    if not np.isfinite(values).all():
+    if not np.isfinite(values).all() or np.ptp(values) < 1e-6:
         return None
-    low, high = np.percentile(values[..., ::2, ::2], (0.5, 99.5))
-    if high - low < 1e-6:
-        return None
-    return (np.clip((values - low) / (high - low), 0, 1) * 255 + 0.5).astype(np.uint8)
+    flat = to_uint8(values.reshape(-1, values.shape[-1]))
+    return flat.reshape(values.shape) if flat.any() else None

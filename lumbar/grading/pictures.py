@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from lumbar.config import LocatorSettings
 from lumbar.domain import Cell, Condition, Family, Level, Side, View
-from lumbar.grading.crops import nearest_slice, to_uint8
+from lumbar.grading.crops import covering_slice, picture_of
 from lumbar.grading.landmarks import Landmark, Landmarks
 from lumbar.grading.networks import MAPS
-from lumbar.imaging.resample import Frame
+from lumbar.imaging.resample import Square, sample, square_on
 from lumbar.imaging.study import Instance, Series, Study
 
-__all__ = ["axial_frame", "map_of", "picture", "picture_rows", "sagittal_frame"]
+__all__ = ["axial_square", "map_of", "picture", "picture_rows", "whole_square"]
 
 
 def map_of(cell: Cell) -> int:
@@ -26,20 +26,24 @@ def map_of(cell: Cell) -> int:
     return MAPS.index((family, name))
 
 
-def sagittal_frame(instance: Instance, settings: LocatorSettings) -> Frame:
-    """The whole slice in the locator's square."""
-    return Frame.whole(instance, settings.size_px)
+def whole_square(instance: Instance, settings: LocatorSettings) -> Square:
+    """The square that holds the whole slice, for a sagittal picture."""
+    rows, columns = instance.shape
+    row_mm, column_mm = instance.pixel_mm()
+    centre = ((columns - 1) / 2, (rows - 1) / 2)
+    return square_on(instance, centre, max(rows * row_mm, columns * column_mm), settings.size_px)
 
 
-def axial_frame(instance: Instance, centre_px: Iterable[float], settings: LocatorSettings) -> Frame:
+def axial_square(
+    instance: Instance, centre_px: Sequence[float], settings: LocatorSettings
+) -> Square:
     """A square round the canal, as far as it is known before the recesses are looked for."""
-    centre = np.fromiter(centre_px, float)
-    return Frame.around(instance, centre, settings.axial_field_mm, settings.size_px)
+    return square_on(instance, centre_px, settings.axial_field_mm, settings.size_px)
 
 
-def picture(instance: Instance, frame: Frame) -> NDArray[np.uint8] | None:
-    """uint8 `[p, p]` of a slice through a frame; None where nothing can be seen."""
-    return to_uint8(frame.sample(instance.pixels))
+def picture(instance: Instance, square: Square) -> NDArray[np.uint8] | None:
+    """uint8 `[p, p]` of a slice's square; None where nothing can be seen."""
+    return picture_of(sample(instance.pixels, square))
 
 
 def picture_rows(
@@ -76,7 +80,7 @@ def _row(
     study: Study, series: Series, index: int, points: list[Landmark], settings: LocatorSettings
 ) -> dict[str, Any] | None:
     instance = series.instances[index]
-    return _record(study, instance, sagittal_frame(instance, settings), points, series.view)
+    return _record(study, instance, whole_square(instance, settings), points, series.view)
 
 
 def _axial_row(
@@ -94,23 +98,23 @@ def _axial_row(
     centre = np.mean([mark.point_px for mark in points], axis=0)
     canal = landmarks.points.get(Cell(Condition.SPINAL_CANAL_STENOSIS, level))
     if canal is not None and canal.point_mm is not None:
-        seen = nearest_slice(series, canal.point_mm)
+        seen = covering_slice(series, canal.point_mm)
         plane = series.instances[index].plane
         if seen is not None and plane is not None:
             centre = plane.to_pixel(canal.point_mm)
     instance = series.instances[index]
-    return _record(study, instance, axial_frame(instance, centre, settings), points, series.view)
+    return _record(study, instance, axial_square(instance, centre, settings), points, series.view)
 
 
 def _record(
-    study: Study, instance: Instance, frame: Frame, points: list[Landmark], view: View | None
+    study: Study, instance: Instance, square: Square, points: list[Landmark], view: View | None
 ) -> dict[str, Any] | None:
-    pixels = picture(instance, frame)
+    pixels = picture(instance, square)
     if pixels is None or view is None:
         return None
     located = np.full((len(MAPS), 2), np.nan, np.float32)
     for mark in points:
-        located[map_of(mark.cell)] = frame.from_slice(mark.point_px)
+        located[map_of(mark.cell)] = square.from_picture(mark.point_px)
     return {
         "study_id": study.study_id,
         "view": view.value,

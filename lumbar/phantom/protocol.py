@@ -191,7 +191,7 @@ def _parallel_slices(
 
 def _behind(centre: Vector, rng: np.random.Generator) -> Vector:
     """The centre of an axial picture: some way behind the disc's centre, where the canal is."""
-    return np.asarray(centre + [rng.uniform(-4.0, 4.0), rng.uniform(12.0, 28.0), 0.0])
+    return np.add(centre, (rng.uniform(-4.0, 4.0), rng.uniform(12.0, 28.0), 0.0))
 
 
 def _axial_directions(

@@ -1,0 +1,199 @@
+"""The best that any grader can do on phantoms: the Bayes grade from the true widths.
+
+    python -m lumbar.phantom.oracle --input runs/phantom
+
+Knowing a passage's true width and how readers err, P(grade | width) is exact; what is then still
+wrong is the readers' error alone. A network sees pictures, not widths, so this is the ceiling
+that its figures are read against.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lumbar.domain import CELLS, SEVERITY_WEIGHTS, Family, Severity
+from lumbar.errors import FormatError, LumbarError
+from lumbar.phantom.copula import UNGRADED, Grades, load_statistics
+from lumbar.phantom.population import calibrate_noise, population
+from lumbar.phantom.readers import (
+    KAPPAS,
+    NOISE_SD,
+    agreement,
+    cohen_kappa,
+    grade_probabilities,
+    read,
+)
+
+__all__ = ["Truth", "oracle_probabilities", "oracle_rows", "read_truth", "reader_kappas"]
+
+Values = NDArray[np.float64]
+
+_families = np.array([cell.condition.family for cell in CELLS])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Truth:
+    """A cohort's `morphology.csv`: true widths and the second reader's grades, `[studies, 25]`."""
+
+    study_ids: tuple[str, ...]
+    widths: Values
+    second_grades: Grades
+
+
+def read_truth(path: Path) -> Truth:
+    """The table that a phantom cohort carries; FormatError where it is none."""
+    rows = _rows(path)
+    try:
+        widths = [[float(row[f"{cell.column}_true"]) for cell in CELLS] for row in rows]
+        second = [
+            [int(Severity.from_label(row[f"{cell.column}_reader_2"])) for cell in CELLS]
+            for row in rows
+        ]
+        ids = tuple(row["study_id"] for row in rows)
+    except KeyError as error:
+        raise FormatError(f"{path}: no column {error}; is it of a phantom cohort?") from None
+    except ValueError as error:
+        raise FormatError(f"{path}: {error}") from None
+    return Truth(ids, np.array(widths), np.array(second, np.int8))
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+    except FileNotFoundError:
+        raise FormatError(f"{path}: not there; --input is a phantom cohort's folder") from None
+    if not rows:
+        raise FormatError(f"{path}: no studies in it")
+    return rows
+
+
+def oracle_probabilities(widths: Values) -> Values:
+    """P(Normal/Mild, Moderate, Severe) `[studies, 25, 3]` of true widths `[studies, 25]`."""
+    parts = (
+        grade_probabilities(widths[:, i], cell.condition.family) for i, cell in enumerate(CELLS)
+    )
+    return np.stack(list(parts), axis=1)
+
+
+def oracle_rows(truth: Truth) -> Iterator[Mapping[str, str | float]]:
+    """The oracle's answer in the submission's form: row_id and the three probabilities."""
+    for study_id, cells in zip(truth.study_ids, oracle_probabilities(truth.widths), strict=True):
+        for cell, shares in zip(CELLS, cells, strict=True):
+            named = {s.column: float(share) for s, share in zip(Severity, shares, strict=True)}
+            yield {"row_id": cell.row_id(study_id), **named}
+
+
+def tilted_grades(probabilities: Values) -> Grades:
+    """The grade of the greatest p x (1, 2, 4), the challenge's sample weights."""
+    return np.asarray(np.argmax(probabilities * np.array(SEVERITY_WEIGHTS), axis=-1), np.int8)
+
+
+def reader_kappas(studies: int = 20_000, seed: int = 0) -> dict[Family, float]:
+    """Kappa of two simulated readers on a fresh sample, by family."""
+    rng = np.random.default_rng(seed)
+    widths = population().draw(studies, rng)
+    first, second = read(widths, rng), read(widths, rng)
+    return {family: _kappa(first, second, family) for family in Family}
+
+
+def _kappa(first: Grades, second: Grades, family: Family) -> float:
+    return cohen_kappa(agreement(first[:, _families == family], second[:, _families == family]))
+
+
+def figures(labels: Grades, predicted: Grades) -> dict[str, float]:
+    """Accuracy, balanced accuracy, majority's accuracy and kappa over the graded cells."""
+    graded = labels != UNGRADED
+    table = agreement(labels[graded], predicted[graded])
+    present = table.sum(axis=1) > 0
+    recalls = np.diag(table)[present] / table.sum(axis=1)[present]
+    return {
+        "cells": int(table.sum()),
+        "accuracy": round(float(np.trace(table) / table.sum()), 4),
+        "majority": round(float(table.sum(axis=1).max() / table.sum()), 4),
+        "balanced_accuracy": round(float(recalls.mean()), 4),
+        "kappa": round(cohen_kappa(table), 4),
+    }
+
+
+def oracle_figures(labels: Grades, widths: Values) -> dict[str, dict[str, float]]:
+    """The oracle's figures against written labels, by family and pooled, by the tilted rule."""
+    predicted = tilted_grades(oracle_probabilities(widths))
+    parts = {str(family): _families == family for family in Family}
+    parts["pooled"] = np.ones(len(CELLS), bool)
+    return {name: figures(labels[:, of], predicted[:, of]) for name, of in parts.items()}
+
+
+def labels_of(folder: Path, truth: Truth) -> tuple[Grades, Values]:
+    """The written labels of a cohort and the true widths of the same studies, `[studies, 25]`."""
+    place = {study_id: i for i, study_id in enumerate(truth.study_ids)}
+    rows = _rows(folder / "train.csv")
+    labels = [
+        [int(Severity.from_label(row[c.column])) if row[c.column] else UNGRADED for c in CELLS]
+        for row in rows
+    ]
+    widths = truth.widths[[place[row["study_id"]] for row in rows]]
+    return np.array(labels, np.int8), widths
+
+
+def report(folder: Path, sample: int) -> dict[str, Any]:
+    """All that the command prints: readers' kappas and the oracle's figures on a cohort."""
+    truth = read_truth(folder / "morphology.csv")
+    labels, widths = labels_of(folder, truth)
+    return {
+        "studies": len(labels),
+        "reader_kappas": {str(f): round(k, 4) for f, k in reader_kappas(sample).items()},
+        "oracle": oracle_figures(labels, widths),
+    }
+
+
+def _print(content: Mapping[str, Any]) -> None:
+    statistics = load_statistics()
+    print("family         kappa of two readers  asked for  error's sd  calibrated anew")
+    for family in Family:
+        again = calibrate_noise(family, statistics)
+        kappa = content["reader_kappas"][str(family)]
+        print(
+            f"{family:<14} {kappa:>20.3f} {KAPPAS[family]:>10.2f} {NOISE_SD[family]:>11.3f}", end=""
+        )
+        print(f" {again:>16.4f}")
+    print("\noracle         cells  accuracy  majority  balanced accuracy  kappa   (tilted rule)")
+    for name, row in content["oracle"].items():
+        print(
+            f"{name:<14} {row['cells']:>5} {row['accuracy']:>9.3f} {row['majority']:>9.3f}", end=""
+        )
+        print(f" {row['balanced_accuracy']:>18.3f} {row['kappa']:>6.3f}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m lumbar.phantom.oracle",
+        description="How well readers agree and how well the best possible grader does.",
+        epilog="example: python -m lumbar.phantom.oracle --input runs/phantom",
+    )
+    parser.add_argument("--input", type=Path, required=True, help="folder of a phantom cohort")
+    parser.add_argument("--sample", type=int, default=20_000, help="studies for the kappas")
+    options = parser.parse_args(arguments)
+    try:
+        content = report(options.input, options.sample)
+    except LumbarError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    _print(content)
+    print(json.dumps(content))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,180 @@
+"""The one way to an answer: a Study in, its 25 findings out. Pages, jobs and notebooks use it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lumbar.domain import (
+    CELLS,
+    Basis,
+    Cell,
+    Evidence,
+    Family,
+    Finding,
+    LevelNumbering,
+    Severity,
+    Status,
+    StudyGrades,
+    View,
+)
+from lumbar.errors import BundleError
+from lumbar.grading.bundle import Bundle
+from lumbar.grading.crops import Crops, cut_crops
+from lumbar.grading.fit import autocast, pick_precision
+from lumbar.grading.infer import crop_logits, softmax
+from lumbar.grading.landmarks import Landmark, Landmarks
+from lumbar.grading.locate import locate
+from lumbar.grading.rules import apply
+from lumbar.imaging.study import Study
+
+__all__ = ["Grader"]
+
+
+class Grader:
+    """A bundle's networks, loaded and ready. Not safe to share between threads."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        device: str | None = None,
+        precision: str = "fp32",
+        basis: Basis | None = None,
+    ) -> None:
+        """`precision`: fp32, bf16 or auto. `basis=Basis.REAL` leaves the others not assessed."""
+        self.bundle, self.basis = bundle, basis
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.bf16 = pick_precision(precision, self.device)
+        self._grader = bundle.grader().to(self.device)
+        locator = bundle.locator()
+        self._locator = None if locator is None else locator.to(self.device)
+
+    @classmethod
+    def from_bundle(
+        cls,
+        path: str | Path,
+        *,
+        device: str | None = None,
+        precision: str = "fp32",
+        basis: Basis | None = None,
+    ) -> Grader:
+        """Grader of the bundle in a folder; BundleError where it is damaged."""
+        return cls(Bundle.load(path), device=device, precision=precision, basis=basis)
+
+    def grade(self, study: Study) -> StudyGrades:
+        """The 25 findings of a study at points that the bundle's locator finds."""
+        watch = _Watch()
+        with watch.stage("locate"):
+            landmarks = self.locate(study)
+        return self._grade(study, landmarks, watch)
+
+    def grade_at(self, study: Study, landmarks: Landmarks) -> StudyGrades:
+        """The 25 findings of a study at given points."""
+        return self._grade(study, landmarks, _Watch())
+
+    def locate(self, study: Study) -> Landmarks:
+        """The points of the 25 cells; BundleError where the bundle has no locator."""
+        if self._locator is None or self.bundle.config.locator is None:
+            raise BundleError(f"{self.bundle.path}: no locator: it grades at given points only")
+        return locate(study, self._heat_maps, self.bundle.config.locator)
+
+    def _grade(self, study: Study, landmarks: Landmarks, watch: _Watch) -> StudyGrades:
+        with watch.stage("crop"):
+            crops = cut_crops(study, landmarks, self.bundle.config.crops)
+        with watch.stage("grade"):
+            shares = dict(zip(crops.cells, self._probabilities(crops), strict=True))
+        findings = tuple(self._finding(cell, landmarks, crops, shares.get(cell)) for cell in CELLS)
+        sagittal = any(cell.condition.family is Family.CANAL for cell in landmarks.points)
+        numbering = landmarks.numbering if sagittal else LevelNumbering.UNCERTAIN
+        return StudyGrades(study.study_id, findings, numbering, self.bundle.name, watch.seconds)
+
+    def _probabilities(self, crops: Crops) -> NDArray[np.float64]:
+        family = torch.tensor([list(Family).index(c.condition.family) for c in crops.cells]).long()
+        temperatures = [self.bundle.config.temperatures[f] for f in Family]
+        logits = crop_logits(
+            self._grader,
+            torch.from_numpy(crops.pictures),
+            torch.from_numpy(crops.rows),
+            torch.from_numpy(crops.views),
+            family,
+            torch.tensor([cell.level.ordinal for cell in crops.cells]).long(),
+            self.bundle.config.crops,
+            bf16=self.bf16,
+        )
+        return softmax(logits, torch.tensor(temperatures)[family])
+
+    def _finding(
+        self,
+        cell: Cell,
+        landmarks: Landmarks,
+        crops: Crops,
+        shares: NDArray[np.float64] | None,
+    ) -> Finding:
+        config = self.bundle.config
+        basis = config.basis.get(cell.condition.family)
+        if basis is None:
+            return Finding.not_assessed(cell, "the model was not trained for this condition")
+        if self.basis is Basis.REAL and basis is not Basis.REAL:
+            return Finding.not_assessed(cell, "the model was never tested on patients for it")
+        if shares is None:
+            return Finding.not_assessed(cell, crops.reasons.get(cell, "it was not located"))
+        if not np.isfinite(shares).all():
+            return Finding.not_assessed(cell, "the model gave no finite answer for this picture")
+        first, second, third = map(float, shares)
+        mark = landmarks.points[cell]
+        return Finding(
+            cell,
+            Status.GRADED,
+            _how(mark, crops, cell),
+            Severity(int(apply(config.rule, shares))),
+            (first, second, third),
+            basis,
+            _evidence(mark, config.crops.field_mm[mark.series.view or View.SAGITTAL_T2]),
+        )
+
+    def _heat_maps(self, pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+        batch = torch.from_numpy(pictures)[:, None].expand(-1, 3, -1, -1).to(self.device)
+        assert self._locator is not None
+        with torch.inference_mode(), autocast(self.device, self.bf16):
+            maps = self._locator(batch.float().contiguous(memory_format=torch.channels_last))
+        return np.asarray(maps.double().cpu().numpy())
+
+
+class _Watch:
+    """Seconds a stage of one study."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
+
+
+def _how(mark: Landmark, crops: Crops, cell: Cell) -> str:
+    """What a grade rests on, in words."""
+    shown = [list(View)[v] for v in crops.views[crops.rows == crops.cells.index(cell)]]
+    views = " and ".join(view.description for view in shown)
+    where = "at a given point" if mark.confidence == 1 else "at the located level"
+    return f"graded on {views} {where}"
+
+
+def _evidence(mark: Landmark, field_mm: float) -> Evidence:
+    return Evidence(
+        mark.series.view or View.SAGITTAL_T2,
+        mark.series.series_id,
+        mark.instance.instance_id,
+        mark.point_px,
+        mark.point_mm,
+        field_mm,
+        mark.confidence,
+    )

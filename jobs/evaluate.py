@@ -65,7 +65,7 @@ def parser() -> ArgumentParser:
 def main(arguments: Namespace) -> dict[str, Any]:
     """Read both sides, evaluate, write metrics.json, print the table."""
     from lumbar.grading.metrics import label_array, weighted_prior
-    from lumbar.grading.truth import read_truth
+    from lumbar.imaging.tables import read_labels
     from lumbar.pipelines.evaluate import evaluate, write_metrics
     from lumbar.reports.predictions import read_predictions
     from lumbar.reports.tables import metrics_table
@@ -73,9 +73,9 @@ def main(arguments: Namespace) -> dict[str, Any]:
     predictions = read_predictions(arguments.predictions)
     prior = None
     if arguments.prior:
-        labels = read_truth(arguments.prior)
+        labels = read_labels(arguments.prior)
         prior = weighted_prior(label_array(labels, list(labels)))
-    metrics = evaluate(predictions, read_truth(arguments.truth), Rule(arguments.rule), prior)
+    metrics = evaluate(predictions, read_labels(arguments.truth), Rule(arguments.rule), prior)
     path = write_metrics(metrics, arguments.output)
     print(f"{metrics_table(metrics)}\n\nwritten to {path}\n")
     return metrics

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +17,7 @@ import pytest
 from lumbar.domain import CELLS, Severity
 from lumbar.errors import FormatError
 from lumbar.grading.rules import Rule
-from lumbar.grading.truth import read_truth
+from lumbar.imaging.tables import read_labels
 from lumbar.pipelines.evaluate import evaluate
 from lumbar.reports.predictions import Predictions
 from lumbar.reports.submission import write_rows
@@ -98,7 +100,7 @@ def test_a_file_that_cannot_be_used_exits_with_1_and_one_clear_line(cohort: Path
     )
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "no column 'spinal_canal_stenosis_l1_l2'" in done.stderr
+    assert "no column spinal_canal_stenosis_l1_l2" in done.stderr
 
 
 def predictions(shares: np.ndarray) -> Predictions:
@@ -106,7 +108,7 @@ def predictions(shares: np.ndarray) -> Predictions:
 
 
 def truth(tmp_path: Path, labels: dict[str, list[int]]) -> Any:
-    return read_truth(write_truth(tmp_path / "truth.csv", labels))
+    return read_labels(write_truth(tmp_path / "truth.csv", labels))
 
 
 def test_the_rule_changes_the_grades_and_not_the_score(tmp_path: Path) -> None:
@@ -154,15 +156,17 @@ def test_predictions_of_another_cohort_are_refused(tmp_path: Path) -> None:
         evaluate(predictions(np.full((1, 25, 3), 1 / 3)), labels)
 
 
-def test_an_unknown_grade_is_named_with_its_study_and_column(tmp_path: Path) -> None:
-    path = write_truth(tmp_path / "train.csv", {"77": [0] * 25})
+def test_an_unknown_grade_is_named_with_its_row_and_column(cohort: Path) -> None:
+    path = cohort / "train.csv"
     path.write_text(path.read_text().replace("Normal/Mild", "Mild", 1))
-    with pytest.raises(FormatError, match="study 77, column spinal_canal_stenosis_l1_l2: unknown"):
-        read_truth(path)
+    done = job(
+        *("--predictions", cohort / "submission.csv", "--truth", path, "--output", cohort / "out")
+    )
+    assert done.returncode == 1
+    assert re.search(r"row 2: \w+ is 'Mild'; expected Normal/Mild", done.stderr)
 
 
-def test_a_study_given_twice_is_refused(tmp_path: Path) -> None:
-    path = write_truth(tmp_path / "train.csv", {"77": [0] * 25})
-    path.write_text(path.read_text() + path.read_text().splitlines()[1])
-    with pytest.raises(FormatError, match="study 77 is there twice"):
-        read_truth(path)
+def test_a_packed_truth_gives_the_same_figures(cohort: Path) -> None:
+    packed = cohort / "train.csv.gz"
+    packed.write_bytes(gzip.compress((cohort / "train.csv").read_bytes()))
+    assert read_labels(packed) == read_labels(cohort / "train.csv")

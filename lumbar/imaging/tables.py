@@ -8,6 +8,7 @@ points are read for training and evaluation only, never to find or to score a st
 from __future__ import annotations
 
 import csv
+import gzip
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ class LabelPoint:
 
 
 def read_labels(path: Path) -> dict[str, dict[Cell, Severity | None]]:
-    """The grades of `train.csv`, a study's 25 cells each; None where a cell is blank.
+    """The grades of `train.csv` (or .csv.gz), a study's 25 cells each; None where a cell is blank.
 
     Raises FormatError for a missing column, an unknown word (naming the row) or no CSV at all.
     """
@@ -125,12 +126,14 @@ def _rows(
             raise FormatError(f"{name}: no column {', '.join(missing)}; found {', '.join(found)}")
         for row in reader:
             yield f"{name}, row {reader.line_num}", {key: row[key].strip() for key in columns}
-    except (csv.Error, UnicodeDecodeError) as error:
+    except (csv.Error, UnicodeDecodeError, gzip.BadGzipFile) as error:
         raise FormatError(f"{name}: not a CSV file in UTF-8 ({error})") from None
 
 
 def _opened(path: Path) -> TextIO:
     try:
+        if path.suffix == ".gz":
+            return gzip.open(path, "rt", encoding="utf-8", newline="")
         return path.open(encoding="utf-8", newline="")
     except OSError as error:
         raise FormatError(f"{path}: cannot be read ({error.strerror})") from error

@@ -1,1 +1,72 @@
 """Bytes to Study: a radiology library of its own, without torch and without Ray."""
+
+from lumbar.imaging.decode import decode_instance, decode_instances
+from lumbar.imaging.find import SeriesFiles, StudyFiles, find_studies
+from lumbar.imaging.geometry import Plane
+from lumbar.imaging.headers import Header, read_headers
+from lumbar.imaging.read import (
+    DescribedSeries,
+    StudyDescription,
+    describe_study,
+    read_study,
+    read_uploaded,
+)
+from lumbar.imaging.resample import (
+    Frame,
+    Square,
+    frame_of,
+    nearest_slice,
+    neighbours,
+    sample,
+    sample_plane,
+    square_on,
+    to_uint8,
+)
+from lumbar.imaging.roles import Orientation, Recognise, orientation_of
+from lumbar.imaging.study import Instance, Series, SetAside, Study
+from lumbar.imaging.tables import (
+    LabelPoint,
+    ShownSlice,
+    read_descriptions,
+    read_label_points,
+    read_labels,
+    read_shown_slices,
+)
+
+__all__ = [
+    "DescribedSeries",
+    "Frame",
+    "Header",
+    "Instance",
+    "LabelPoint",
+    "Orientation",
+    "Plane",
+    "Recognise",
+    "Series",
+    "SeriesFiles",
+    "SetAside",
+    "ShownSlice",
+    "Square",
+    "Study",
+    "StudyDescription",
+    "StudyFiles",
+    "decode_instance",
+    "decode_instances",
+    "describe_study",
+    "find_studies",
+    "frame_of",
+    "nearest_slice",
+    "neighbours",
+    "orientation_of",
+    "read_descriptions",
+    "read_headers",
+    "read_label_points",
+    "read_labels",
+    "read_shown_slices",
+    "read_study",
+    "read_uploaded",
+    "sample",
+    "sample_plane",
+    "square_on",
+    "to_uint8",
+]

@@ -37,9 +37,12 @@ def png_header(
     if not is_png(data) or len(data) < 24:
         raise FormatError(f"{source}: no PNG file; accepted are DICOM, PNG and zip")
     columns, rows = struct.unpack(">II", data[16:24])
+    instance_id = source.rsplit("/", 1)[-1].rsplit(".", 1)[0]
     if not 0 < max(rows, columns) <= MAX_SIDE:
         raise FormatError(f"{source}: {rows} x {columns} pixels; at most {MAX_SIDE} a side")
-    return Header(source, study_id, series_id, source, number, rows, columns, plane_reason="a PNG")
+    return Header(
+        source, study_id, series_id, instance_id, number, rows, columns, plane_reason="a PNG"
+    )
 
 
 def with_geometry(header: Header, shown: ShownSlice) -> Header:

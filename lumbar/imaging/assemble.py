@@ -1,0 +1,210 @@
+"""Slices put in the order of space, told into angulation blocks, freed of doubles; series ranked.
+
+A stack's order comes from positions alone: file names and InstanceNumber run either way in real
+studies. Only pictures without any geometry fall back to their number.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lumbar.domain import View
+from lumbar.errors import InputError
+from lumbar.imaging.geometry import Plane
+from lumbar.imaging.headers import Header
+from lumbar.imaging.roles import Role
+from lumbar.imaging.study import SetAside
+
+__all__ = ["Stack", "arrange", "one_patient", "rank"]
+
+SAME_ANGLE_DEG = 0.3
+"""Slices of one block share a normal; real blocks differ by as little as 0.4 degrees."""
+GAP = 1.5
+"""A distance of more than this many slice distances ends a block."""
+SAME_PLACE_MM = 0.05
+"""Slices nearer to each other than this show the same place."""
+
+_STACK_DIRECTIONS = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, -1.0]])
+"""Sagittal stacks run to the patient's left, coronal ones to the back, axial ones to the feet."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stack:
+    """One series' headers in the order of space, each one's block, and the series' role."""
+
+    series_id: str
+    headers: tuple[Header, ...]
+    blocks: tuple[int, ...]
+    role: Role
+
+    @property
+    def cover_mm(self) -> float:
+        """Distance between the outermost slices' centres; 0 without geometry."""
+        planes = [header.plane for header in self.headers]
+        if len(planes) < 2 or planes[0] is None or planes[-1] is None:
+            return 0.0
+        ends = [_centre(header) for header in (self.headers[0], self.headers[-1])]
+        return float(np.linalg.norm(ends[1] - ends[0]))
+
+
+def arrange(
+    headers: Sequence[Header],
+) -> tuple[tuple[Header, ...], tuple[int, ...], tuple[SetAside, ...]]:
+    """Headers of one series in the order of space, their blocks, and what was set aside.
+
+    Blocks are numbered in the order of the stack (axial: head to foot). Of slices at the same
+    place one is kept. Where some slices have a position those without one are set aside.
+    """
+    placed = [header for header in headers if header.plane is not None]
+    if not placed:
+        ordered = sorted(headers, key=_by_number)
+        return tuple(ordered), (0,) * len(ordered), ()
+    lost = [header for header in headers if header.plane is None]
+    aside = [
+        SetAside(header.source, f"no place among the series' slices: {header.plane_reason}")
+        for header in sorted(lost, key=lambda header: header.source)
+    ]
+    ordered_blocks: list[list[Header]] = []
+    for parallel in _parallel(placed):
+        kept, doubles = _without_doubles(parallel)
+        aside += doubles
+        ordered_blocks += _split_at_gaps(kept)
+    ordered_blocks.sort(key=_block_place)
+    blocks = [index for index, block in enumerate(ordered_blocks) for _ in block]
+    return (
+        tuple(header for block in ordered_blocks for header in block),
+        tuple(blocks),
+        tuple(aside),
+    )
+
+
+def one_patient(headers: Sequence[Header], study_id: str) -> None:
+    """Raise InputError where the files of one study name several patients."""
+    patients = {header.patient for header in headers if header.patient}
+    if len(patients) > 1:
+        raise InputError(
+            f"study {study_id}: {len(patients)} different PatientIDs under one study; "
+            "nothing is graded, so as not to mix patients: send each patient's files apart"
+        )
+
+
+def rank(stacks: Sequence[Stack]) -> tuple[Stack, ...]:
+    """Series in the order of views, of each view the best first, unused ones last.
+
+    Best: plain T2 before STIR, then the larger cover (in steps of 20 mm), then more slices, then
+    finer pixels. The reason of each of several says its place and why.
+    """
+    ranked: list[Stack] = []
+    for view in View:
+        same = sorted((s for s in stacks if s.role.view is view), key=_merit)
+        ranked += (
+            same
+            if len(same) < 2
+            else [_with_place(stack, place, len(same)) for place, stack in enumerate(same)]
+        )
+    unused = (stack for stack in stacks if stack.role.view is None)
+    return (*ranked, *sorted(unused, key=lambda stack: stack.series_id))
+
+
+def _with_place(stack: Stack, place: int, count: int) -> Stack:
+    standing = "best" if place == 0 else f"number {place + 1}"
+    finest = min((min(h.plane.spacing_mm) for h in stack.headers if h.plane), default=0.0)
+    reason = (
+        f"{stack.role.reason}; {standing} of {count} such series by cover "
+        f"({stack.cover_mm:.0f} mm), slices ({len(stack.headers)}), pixel ({finest:.2f} mm)"
+    )
+    return replace(stack, role=replace(stack.role, reason=reason))
+
+
+def _merit(stack: Stack) -> tuple[object, ...]:
+    pixel = min((min(h.plane.spacing_mm) for h in stack.headers if h.plane), default=np.inf)
+    stir = "STIR" in stack.role.reason.removeprefix("named Sagittal T2/STIR")
+    return stir, -round(stack.cover_mm / 20), -len(stack.headers), pixel, stack.series_id
+
+
+def _parallel(headers: Sequence[Header]) -> list[list[Header]]:
+    """Headers grouped by their normal; the grouping does not depend on the order given."""
+    groups: list[tuple[NDArray[np.float64], list[Header]]] = []
+    limit = np.cos(np.radians(SAME_ANGLE_DEG))
+    for header in sorted(headers, key=lambda header: (*_centre(header), header.source)):
+        normal = _direction(_plane(header))
+        for seen, members in groups:
+            if normal @ seen >= limit:
+                members.append(header)
+                break
+        else:
+            groups.append((normal, [header]))
+    return [members for _, members in groups]
+
+
+def _without_doubles(parallel: list[Header]) -> tuple[list[Header], list[SetAside]]:
+    """Parallel slices along the stack, one a place: of several echoes the latest (T2)."""
+    kept: list[Header] = []
+    aside: list[SetAside] = []
+    for header in sorted(parallel, key=lambda header: _along(header, parallel)):
+        if kept and np.linalg.norm(_centre(header) - _centre(kept[-1])) < SAME_PLACE_MM:
+            aside.append(SetAside(header.source, f"shows the same place as {kept[-1].source}"))
+        else:
+            kept.append(header)
+    return kept, aside
+
+
+def _along(header: Header, parallel: Sequence[Header]) -> tuple[float, float, str]:
+    return _position(header, parallel), -(header.echo_ms or 0.0), header.source
+
+
+def _split_at_gaps(ordered: list[Header]) -> list[list[Header]]:
+    if len(ordered) < 3:
+        return [ordered]
+    steps = np.diff([_position(header, ordered) for header in ordered])
+    breaks = np.flatnonzero(steps > GAP * np.median(steps)) + 1
+    bounds = [0, *breaks.tolist(), len(ordered)]
+    return [ordered[start:stop] for start, stop in itertools.pairwise(bounds)]
+
+
+def _block_place(block: list[Header]) -> float:
+    """Where a block's middle lies along the patient's axis that its stack runs along."""
+    direction = _STACK_DIRECTIONS[_axis(_plane(block[0]))]
+    return float(np.mean([_centre(header) for header in block], axis=0) @ direction)
+
+
+def _position(header: Header, parallel: Sequence[Header]) -> float:
+    """Millimetres along the common normal of parallel slices."""
+    return round(float(_centre(header) @ _direction(_plane(parallel[0]))), 4)
+
+
+def _direction(plane: Plane) -> NDArray[np.float64]:
+    """The normal with the sign in which a stack runs, whatever the signs in the header."""
+    normal = plane.normal
+    return normal if normal @ _STACK_DIRECTIONS[_axis(plane)] >= 0 else -normal
+
+
+def _axis(plane: Plane) -> int:
+    return int(np.argmax(np.abs(plane.normal)))
+
+
+def _centre(header: Header) -> NDArray[np.float64]:
+    return _plane(header).to_world([(header.columns - 1) / 2, (header.rows - 1) / 2])
+
+
+def _plane(header: Header) -> Plane:
+    if header.plane is None:
+        raise InputError(f"{header.source}: has no position")
+    return header.plane
+
+
+def _by_number(header: Header) -> tuple[float, tuple[object, ...]]:
+    number = float("inf") if header.number is None else header.number
+    return number, _natural(header.source)
+
+
+def _natural(name: str) -> tuple[object, ...]:
+    """`slice10` after `slice9`: digits compare as numbers."""
+    parts = re.split(r"(\d+)", name)
+    return tuple((1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts)

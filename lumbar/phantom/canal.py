@@ -1,0 +1,188 @@
+"""What lies in and beside the spinal canal: sac, roots, fat, ligament, foramina, recesses.
+
+Here the 25 grades become visible. A narrow sac has lost the fluid between its roots; a narrow
+foramen the fat round its nerve, first in front and behind, then above and below (Lee et al.,
+AJR 2010;194:1095); a narrow recess is a slit between disc and facet.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lumbar.domain import Side
+from lumbar.phantom.habitus import FIRST_LUMBAR
+from lumbar.phantom.pixels import Pixels
+from lumbar.phantom.spine import Field
+from lumbar.phantom.tissues import Signals, blend, inside
+from lumbar.phantom.vertebrae import smoothstep
+
+__all__ = ["paint_around_canal", "paint_canal"]
+
+_UNGRADED_FAT = 0.9
+_EXIT_ABOVE_DISC_MM = 10.5
+_NERVE_MM = 2.6
+_CANAL_HALF_MM = np.array(
+    [8.5, 8.5, 8.5, 8.8, 9.6, 10.1, 10.5, 11.0, 12.0, 13.0, 12.0, 10.0, 8.0, 6.0], np.float32
+)
+
+
+def paint_around_canal(image: Field, pixels: Pixels, signals: Signals, texture: Field) -> None:
+    """Paint, before the bones, the fat of the foramina, what has displaced it, the ligaments."""
+    fat = signals.fat * (0.93 + 0.05 * texture)
+    beside = np.maximum(pixels.aside - 27.0, np.maximum(-pixels.v - 3.0, pixels.v - 24.0))
+    blend(image, fat, inside(beside, 3.0))
+    _paint_lost_fat(image, pixels, signals)
+    _paint_flavum(image, pixels, signals)
+
+
+def _by_level(pixels: Pixels, left: Field, right: Field) -> Field:
+    """Per-disc values of both sides at each pixel."""
+    values = np.stack([left, right]).astype(np.float32)
+    return np.asarray(values.ravel().take(pixels.disc + pixels.side * values.shape[1]))
+
+
+def _foraminal_fat(pixels: Pixels) -> Field:
+    sides = []
+    for side in Side:
+        shares = np.full(len(pixels.anatomy.axis.discs_mm), _UNGRADED_FAT)
+        shares[FIRST_LUMBAR : FIRST_LUMBAR + 5] = pixels.anatomy.morphology.foraminal_fat[side]
+        sides.append(shares)
+    return _by_level(pixels, *sides)
+
+
+def _nerve_v(pixels: Pixels) -> Field:
+    habitus = pixels.anatomy.habitus
+    shift = _by_level(pixels, np.asarray(habitus.nerve_left_mm), np.asarray(habitus.nerve_right_mm))
+    return 4.8 + 0.6 * shift
+
+
+def _paint_lost_fat(image: Field, pixels: Pixels, signals: Signals) -> None:
+    """Disc and ligament where a foramen's fat is gone, from the outside towards the nerve."""
+    fat = _foraminal_fat(pixels)
+    size = np.float32(pixels.anatomy.habitus.foramen)
+    dv = pixels.v - _nerve_v(pixels)
+    dd = pixels.from_disc + _EXIT_ABOVE_DISC_MM
+    around = np.clip((fat - 0.35) / 0.6, 0.0, 1.0)
+    above = np.clip((fat - 0.05) / 0.6, 0.0, 1.0)
+    below = np.clip((fat - 0.10) / 0.8, 0.0, 1.0)
+    front = _NERVE_MM + (4.5 * around) * size
+    back = _NERVE_MM + (4.0 * around) * size
+    head = _NERVE_MM + (3.6 * above) * size
+    foot = _NERVE_MM + (14.0 * below) * size
+    # the keyhole: narrower below, where the disc is in front and the facet behind
+    waist = 1.0 - 0.35 * np.clip(dd / 12.0, 0.0, 1.0)
+    across = dv / np.where(dv < 0, front, back) / waist
+    along = dd / np.where(dd < 0, head, foot)
+    kept = (np.cbrt(np.abs(across) ** 3 + np.abs(along) ** 3) - 1.0) * 3.2
+    zone = np.maximum(np.abs(pixels.aside - 17.5) - 6.5, np.abs(pixels.v - 4.5) - 8.0)
+    zone = np.maximum(zone, np.abs(pixels.from_disc + 4.5) - 13.0)
+    lost = inside(zone, 2.0) * (1.0 - inside(kept, pixels.edge_mm + 0.4))
+    disc = smoothstep(-dv + 0.35 * dd, -2.5, 2.5)
+    value = signals.ligament + (signals.annulus * 1.15 - signals.ligament) * disc
+    blend(image, value, lost * np.clip((1.02 - fat) * 12.0, 0.0, 1.0))
+
+
+def _roof(pixels: Pixels) -> Field:
+    """The canal's back wall here: mid-line ridge to lateral recess."""
+    passages = pixels.anatomy.passages
+    middle = pixels.look_up(passages.roof)
+    lateral = pixels.look_up_side(passages.roof_lateral)
+    return np.asarray(middle + (lateral - middle) * np.clip((pixels.aside - 1.0) / 7.5, 0.0, 1.0))
+
+
+def _front(pixels: Pixels) -> Field:
+    """The canal's front wall here."""
+    passages = pixels.anatomy.passages
+    middle = pixels.look_up(passages.front)
+    lateral = pixels.look_up_side(passages.front_lateral)
+    return middle + (lateral - middle) * smoothstep(pixels.aside, 3.5, 7.5)
+
+
+def _paint_flavum(image: Field, pixels: Pixels, signals: Signals) -> None:
+    """The yellow ligament from lamina to lamina, and the facet's capsule beside it."""
+    behind = pixels.v - (25.0 - 0.5 * pixels.aside)
+    distance = np.maximum(_roof(pixels) - pixels.v, behind)
+    distance = np.maximum(distance, np.maximum(pixels.aside - 17.0, 0.0 - pixels.v))
+    distance = np.maximum(distance, np.abs(pixels.from_disc) - 11.0)
+    blend(image, signals.ligament, inside(distance, pixels.edge_mm))
+
+
+def paint_canal(image: Field, pixels: Pixels, signals: Signals) -> None:
+    """Paint, after the bones: epidural fat, the sac with cord and roots, nerves on their way."""
+    wall = _CANAL_HALF_MM.take(pixels.body) + 0.22 * np.minimum(np.abs(pixels.from_body), 14.0)
+    canal = np.maximum(_front(pixels) - pixels.v, pixels.v - _roof(pixels))
+    canal = np.maximum(canal, pixels.aside - wall)
+    fat = signals.fat * (0.62 + 0.3 * smoothstep(pixels.v, 3.0, 9.0))
+    blend(image, fat, inside(canal + 0.3, pixels.edge_mm))
+    near = canal < 1.5
+    part = pixels.where(near)
+    values = image[near]
+    _paint_traversing_nerves(values, part, signals)
+    _paint_sac(values, part, signals, canal[near])
+    image[near] = values
+    _paint_exiting_nerves(image, pixels, signals)
+
+
+def _paint_sac(image: Field, pixels: Pixels, signals: Signals, canal: Field) -> None:
+    passages = pixels.anatomy.passages
+    half_width = np.maximum(pixels.look_up(passages.sac_half_width), 0.2)
+    half_depth = np.maximum(pixels.look_up(passages.sac_ap) / 2, 0.2)
+    q = (pixels.v - pixels.look_up(passages.sac_front) - half_depth) / half_depth
+    p = pixels.u / half_width / (1.0 - 0.2 * np.clip(q, -1.0, 1.0))
+    distance = (np.sqrt(p * p + q * q) - 1.0) * np.minimum(half_width, half_depth)
+    distance = np.maximum(distance, canal + 0.4)
+    distance = np.where(half_depth > 0.6, distance, 9.0)
+    share = inside(distance, pixels.edge_mm)
+    blend(image, signals.ligament, inside(distance - 0.5, pixels.edge_mm))
+    contents = np.full_like(image, signals.csf)
+    _paint_roots(contents, pixels, signals, half_width, half_depth, q * half_depth)
+    _paint_cord(contents, pixels, signals, q * half_depth)
+    blend(image, contents, share)
+
+
+def _paint_roots(
+    image: Field, pixels: Pixels, signals: Signals, half_width: Field, half_depth: Field, y: Field
+) -> None:
+    """Cauda equina: as many roots in a narrow sac as in a wide one, so less fluid between."""
+    across, behind, radius = pixels.anatomy.cauda_equina
+    shade = np.zeros_like(image)
+    for number in range(len(across)):
+        du = pixels.u - pixels.look_up(across[number]) * half_width
+        dv = y - pixels.look_up(behind[number]) * half_depth
+        distance = np.sqrt(du * du + dv * dv) - pixels.look_up(radius[number])
+        shade = np.maximum(shade, inside(distance, pixels.edge_mm))
+    blend(image, signals.nerve, shade)
+
+
+def _paint_cord(image: Field, pixels: Pixels, signals: Signals, y: Field) -> None:
+    rest = np.clip((pixels.anatomy.conus_mm - pixels.s) / 28.0, 0.0, 1.0) ** 0.7
+    radius = np.maximum(rest, 0.01)
+    ring = np.sqrt((pixels.u / (4.8 * radius)) ** 2 + ((y - 0.6) / (3.7 * radius)) ** 2)
+    cover = inside((ring - 1.0) * 3.7 * radius, pixels.edge_mm)
+    blend(image, signals.cord, cover * (rest > 0.02))
+
+
+def _paint_traversing_nerves(image: Field, pixels: Pixels, signals: Signals) -> None:
+    """The next level's root on its way down through the lateral recess."""
+    d = pixels.from_disc
+    passages = pixels.anatomy.passages
+    depth = pixels.look_up_side(passages.roof_lateral - passages.front_lateral)
+    middle = pixels.look_up_side(passages.front_lateral) + np.minimum(depth * 0.5, 2.6)
+    du, dv = pixels.aside - 8.9 - 0.2 * d, pixels.v - middle
+    distance = np.sqrt(du * du + dv * dv) - np.minimum(1.6, 0.45 * depth)
+    distance = np.maximum(distance, np.abs(d - 5.0) - 12.0)
+    blend(image, signals.nerve, inside(distance, pixels.edge_mm))
+
+
+def _paint_exiting_nerves(image: Field, pixels: Pixels, signals: Signals) -> None:
+    """Each level's root below its pedicle, thickest at the ganglion within the foramen."""
+    d = pixels.from_disc + _EXIT_ABOVE_DISC_MM
+    slope = np.where(d > 0, 1.0, 0.3)
+    du = (pixels.aside - 15.5 - slope * d) / np.sqrt(1.0 + slope * slope)
+    dv = pixels.v - _nerve_v(pixels) + 0.2 * d
+    squeezed = np.clip(0.7 + 1.2 * _foraminal_fat(pixels), 0.7, 1.0)
+    thick = (_NERVE_MM - 0.06 * np.abs(d)) * squeezed
+    distance = np.sqrt(du * du + dv * dv) - thick
+    distance = np.maximum(distance, np.maximum(np.abs(d - 1.0) - 13.0, 10.5 - pixels.aside))
+    lumbar = (pixels.disc < FIRST_LUMBAR + 5).astype(np.float32)
+    blend(image, signals.nerve, lumbar * inside(distance, pixels.edge_mm))

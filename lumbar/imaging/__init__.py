@@ -1,7 +1,7 @@
 """Bytes to Study: a radiology library of its own, without torch and without Ray."""
 
 from lumbar.imaging.decode import decode_instance, decode_instances
-from lumbar.imaging.find import SeriesFiles, StudyFiles, find_studies
+from lumbar.imaging.find import find_studies
 from lumbar.imaging.geometry import Plane
 from lumbar.imaging.headers import Header, read_headers
 from lumbar.imaging.read import (
@@ -24,6 +24,7 @@ from lumbar.imaging.resample import (
 )
 from lumbar.imaging.roles import Orientation, Recognise, orientation_of
 from lumbar.imaging.study import Instance, Series, SetAside, Study
+from lumbar.imaging.studyfiles import SeriesFiles, StudyFiles
 from lumbar.imaging.tables import (
     LabelPoint,
     ShownSlice,

@@ -18,7 +18,7 @@ from lumbar.domain import View
 from lumbar.errors import InputError
 from lumbar.imaging.geometry import Plane
 from lumbar.imaging.headers import Header
-from lumbar.imaging.roles import Role
+from lumbar.imaging.roles import Role, is_stir
 from lumbar.imaging.study import SetAside
 
 __all__ = ["Stack", "arrange", "one_patient", "rank"]
@@ -124,8 +124,13 @@ def _with_place(stack: Stack, place: int, count: int) -> Stack:
 
 def _merit(stack: Stack) -> tuple[object, ...]:
     pixel = min((min(h.plane.spacing_mm) for h in stack.headers if h.plane), default=np.inf)
-    stir = "STIR" in stack.role.reason.removeprefix("named Sagittal T2/STIR")
-    return stir, -round(stack.cover_mm / 20), -len(stack.headers), pixel, stack.series_id
+    return (
+        is_stir(stack.headers[0]),
+        -round(stack.cover_mm / 20),
+        -len(stack.headers),
+        pixel,
+        stack.series_id,
+    )
 
 
 def _parallel(headers: Sequence[Header]) -> list[list[Header]]:

@@ -20,7 +20,7 @@ from pydicom.dataset import Dataset, FileDataset
 from pydicom.errors import InvalidDicomError
 
 from lumbar.domain import Side
-from lumbar.errors import FormatError, GeometryError
+from lumbar.errors import DecodeError, FormatError, GeometryError
 from lumbar.imaging import attributes
 from lumbar.imaging.frames import frame_count, group
 from lumbar.imaging.geometry import Plane
@@ -70,7 +70,7 @@ def read_headers(data: bytes | Path | BinaryIO, source: str = "") -> tuple[Heade
     """Header of each frame of one DICOM file (one frame in all but multi-frame files).
 
     Reads no pixels. `source` is the name used in messages. Raises FormatError where the file is
-    no DICOM or shows no MRI slice.
+    no DICOM or shows no MRI slice, DecodeError where it is damaged.
     """
     return headers_of(read_dataset(data, source, pixels=False), source or _name(data))
 
@@ -80,7 +80,8 @@ def read_dataset(
 ) -> FileDataset:
     """The data set of one DICOM file, with or without its preamble.
 
-    Raises FormatError naming the file where it is no DICOM (PS3.10 section 7.1) or cannot be read.
+    Raises FormatError naming the file where it is no DICOM (PS3.10 section 7.1) or cannot be
+    read, DecodeError where it is a damaged one.
     """
     name = source or _name(data)
     stream = io.BytesIO(data) if isinstance(data, bytes) else data
@@ -114,17 +115,36 @@ def headers_of(dataset: Dataset, source: str) -> tuple[Header, ...]:
 
 
 def _parsed(stream: BinaryIO, source: str, pixels: bool) -> FileDataset:
-    try:
-        start = stream.tell()
-        force = _starts_like_a_dataset(stream.read(132))
+    start = stream.tell()
+    head = stream.read(132)
+    if not head:
+        raise FormatError(f"{source}: an empty file; copy it again from its source")
+    stream.seek(start)
+    dataset = _dataset(stream, source, pixels, force=_starts_like_a_dataset(head))
+    if pixels and "Rows" not in dataset:
+        # pydicom drops the whole data set where compressed pixels end early: was it that?
         stream.seek(start)
+        if "Rows" in _dataset(stream, source, False, force=True):
+            raise DecodeError(f"{source}: truncated within its pixels; {_AGAIN}")
+    if not len(dataset):
+        raise DecodeError(f"{source}: truncated within its header; {_AGAIN}")
+    return dataset
+
+
+def _dataset(stream: BinaryIO, source: str, pixels: bool, *, force: bool) -> FileDataset:
+    try:
         return dcmread(stream, stop_before_pixels=not pixels, force=force)
     except InvalidDicomError:
         raise FormatError(f"{source}: no DICOM file; accepted are DICOM, PNG and zip") from None
     except OSError:
         raise
     except Exception as error:  # a damaged file can make the parser raise anything
-        raise FormatError(f"{source}: damaged DICOM file ({type(error).__name__})") from error
+        raise DecodeError(
+            f"{source}: damaged DICOM file ({type(error).__name__}); {_AGAIN}"
+        ) from error
+
+
+_AGAIN = "copy it again from its source"
 
 
 def _starts_like_a_dataset(head: bytes) -> bool:

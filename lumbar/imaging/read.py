@@ -14,19 +14,14 @@ from lumbar.errors import DecodeError, FormatError, InputError
 from lumbar.imaging.assemble import Stack, arrange, one_patient, rank
 from lumbar.imaging.decode import decode_frame
 from lumbar.imaging.files import Files, FolderFiles, MemoryFiles, ZipFiles, open_files
-from lumbar.imaging.find import (
-    StudyFiles,
-    file_headers,
-    find_in,
-    find_studies,
-    placed_header,
-    series_of,
-)
+from lumbar.imaging.find import file_headers, find_in, find_studies, series_of
 from lumbar.imaging.headers import Header, headers_of, read_dataset
+from lumbar.imaging.layout import placed_header
 from lumbar.imaging.png import decode_png, is_png
 from lumbar.imaging.resample import frame_of
 from lumbar.imaging.roles import Recognise, Role, role_from_headers, role_named
 from lumbar.imaging.study import Instance, Series, SetAside, Study
+from lumbar.imaging.studyfiles import StudyFiles
 
 __all__ = [
     "DescribedSeries",
@@ -70,7 +65,7 @@ def describe_study(
     With `recognise`, one middle slice of each series that the headers leave open is decoded.
     Raises InputError where the files belong to several patients.
     """
-    reader = _Reader(study, _files_of(study))
+    reader = _Reader(study, open_files(study.uri))
     headers, aside = reader.headers()
     stacks, doubles = _stacks(study, headers, reader, recognise, views)
     described = (
@@ -94,7 +89,7 @@ def read_study(
     FormatError where there is no picture, InputError where there are several studies or patients.
     """
     if isinstance(source, StudyFiles):
-        return _read(source, _files_of(source), recognise, views, all_series)
+        return _read(source, open_files(source.uri), recognise, views, all_series)
     if isinstance(source, str | Path):
         return read_study(
             _only(list(find_studies(source)), str(source)),
@@ -150,7 +145,7 @@ class _Reader:
                 try:
                     headers = self._load(name) if keep else file_headers(self._files, name)
                     found += [placed_header(self._study, series.series_id, h) for h in headers]
-                except FormatError as error:
+                except InputError as error:
                     aside.append(SetAside(name, str(error).removeprefix(f"{name}: ")))
         return found, aside
 
@@ -182,6 +177,10 @@ def _read(
 ) -> Study:
     reader = _Reader(study, files)
     headers, aside = reader.headers(keep=True)
+    if not headers:
+        first = next(iter((*study.set_aside, *aside)), None)
+        why = f"; {first.file}: {first.reason}" if first else ""
+        raise FormatError(f"study {study.study_id}: no MRI slice in {study.uri}{why}")
     stacks, doubles = _stacks(study, headers, reader, recognise, views)
     series = []
     for stack in stacks:
@@ -249,10 +248,6 @@ def _recognised(role: Role, header: Header, reader: _Reader, recognise: Recognis
     if view is None or view not in role.open_:
         return replace(role, reason=f"{role.reason}; its middle slice does not decide it")
     return Role(view, f"{role.reason}; its middle slice looks like {view.description}")
-
-
-def _files_of(study: StudyFiles) -> Files:
-    return open_files(study.uri)
 
 
 def _archive(data: bytes, name: str) -> ZipFiles:

@@ -19,7 +19,15 @@ from lumbar.domain import View
 from lumbar.imaging.geometry import Plane
 from lumbar.imaging.headers import Header
 
-__all__ = ["Orientation", "Recognise", "Role", "orientation_of", "role_from_headers", "role_named"]
+__all__ = [
+    "Orientation",
+    "Recognise",
+    "Role",
+    "is_stir",
+    "orientation_of",
+    "role_from_headers",
+    "role_named",
+]
 
 Recognise = Callable[[NDArray[np.float32]], View | None]
 """An opinion on one slice `[rows, columns]`: the view that it shows, None where undecided."""
@@ -99,7 +107,7 @@ def _decided(orientation: Orientation, contrast: str, reason: str) -> Role:
 _LOCALIZER = re.compile(r"\b(loc|localiz\w*|localis\w*|scout|survey|3.?plane)\b", re.IGNORECASE)
 _NOT_ANATOMY = re.compile(
     r"\b(adc|dwi|dti|trace|b[0-9]{3,4}|sub|subtraction|myelo\w*|mip|mrcp|cal|calibration|asset|"
-    r"screen|report|dose|fat.?frac\w*|phase)\b",
+    r"screen|report|dose|fat.?frac\w*)\b",
     re.IGNORECASE,
 )
 
@@ -117,11 +125,17 @@ def _unused(headers: Sequence[Header]) -> str:
     return ""
 
 
+_STARTS = r"(?:(?<![a-z0-9])|(?<=sag)|(?<=ax)|(?<=tra)|(?<=tse)|(?<=fse))"
 _WORDS = (
     ("STIR", re.compile(r"\b(stir|tirm)\b", re.IGNORECASE)),
-    ("T1", re.compile(r"(?<![a-z0-9])t1(?![0-9])", re.IGNORECASE)),
-    ("T2", re.compile(r"(?<![a-z0-9])t2(?![0-9*])", re.IGNORECASE)),
+    ("T1", re.compile(_STARTS + r"t1(?![0-9])", re.IGNORECASE)),
+    ("T2", re.compile(_STARTS + r"t2(?![0-9*]| ?star)", re.IGNORECASE)),
 )
+
+
+def is_stir(header: Header) -> bool:
+    """Whether a picture's headers say that fat is nulled by inversion (STIR)."""
+    return _contrast(header)[0] == "STIR"
 
 
 def _contrast(header: Header) -> tuple[str, str]:

@@ -1,0 +1,180 @@
+"""The challenge's layout, where folder and file names are the identity, and its CSVs beside it."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lumbar.imaging.files import Files
+from lumbar.imaging.headers import Header
+from lumbar.imaging.png import with_geometry
+from lumbar.imaging.study import SetAside
+from lumbar.imaging.studyfiles import SeriesFiles, StudyFiles
+from lumbar.imaging.tables import (
+    ShownSlice,
+    parse_descriptions,
+    parse_shown_slices,
+    read_descriptions,
+    read_shown_slices,
+)
+
+__all__ = ["laid_out", "laid_out_folder", "place_of", "placed_header"]
+
+_PARTS = ("train_images", "test_images")
+
+
+def laid_out_folder(path: Path) -> Iterator[StudyFiles] | None:
+    """The studies of an RSNA root, of one of its image folders or study folders; else None.
+
+    `path` is absolute. Folders are listed as the studies are asked for; no picture is opened.
+    """
+    found = _study_folders(path)
+    if found is None:
+        return None
+    top, folders = found
+    tables = _tables_of_folder(top)
+    return (_study_of_folder(folder, tables) for folder in folders)
+
+
+_LAYOUT = re.compile(
+    r"(?P<top>(?:.*/)?)(?:train|test)_images/"
+    r"(?P<study>[^/]+)/(?P<series>[^/]+)/[^/]+\.(?:dcm|png)",
+    re.IGNORECASE,
+)
+
+
+def laid_out(files: Files, names: list[str]) -> list[StudyFiles]:
+    """Studies of an RSNA layout among names (an archive's); none where there is no such layout."""
+    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    top = ""
+    for match in filter(None, map(_LAYOUT.fullmatch, names)):
+        top = match["top"]
+        found[match["study"]][match["series"]].append(match.string)
+    tables = _tables_of_files(files, names, top) if found else None
+    return (
+        [tables.study(study, files.uri, found[study]) for study in sorted(found)] if tables else []
+    )
+
+
+def placed_header(study: StudyFiles, series_id: str, header: Header) -> Header:
+    """A file's header under the names that its place gives it.
+
+    In the RSNA layout folder and file names are the identity (a label's instance_number is the
+    file's name, whatever InstanceNumber says); a row of `slice_geometry.csv` adds aspect and side.
+    """
+    if not study.rsna_layout:
+        return replace(header, study_id=study.study_id, series_id=series_id)
+    number = place_of(header.source)[2]
+    header = replace(
+        header,
+        study_id=study.study_id,
+        series_id=series_id,
+        number=header.number if number is None else number,
+    )
+    for shown in study.shown if header.plane is None else ():
+        if (shown.series_id, shown.number) == (series_id, header.number):
+            return with_geometry(header, shown)
+    return header
+
+
+def place_of(name: str) -> tuple[str, str, int | None]:
+    """Study, series and number that a file's place gives it: `<study>/<series>/<n>.png`."""
+    parts = name.split("/")
+    stem = parts[-1].rsplit(".", 1)[0]
+    number = int(stem) if stem.isdecimal() else None
+    if len(parts) >= 3:
+        return parts[-3], parts[-2], number
+    return (parts[-2], parts[-2], number) if len(parts) == 2 else (stem, stem, number)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tables:
+    """The CSVs of a root that concern finding: descriptions and squashed slices, never grades."""
+
+    descriptions: Mapping[tuple[str, str], tuple[str, str]]
+    shown: Mapping[str, tuple[ShownSlice, ...]]
+
+    def study(self, study_id: str, uri: str, series: Mapping[str, Iterable[str]]) -> StudyFiles:
+        """A study of the challenge's layout, with what the tables say of it."""
+        return StudyFiles(
+            study_id,
+            uri,
+            tuple(
+                SeriesFiles(
+                    series_id, tuple(files), *self.descriptions.get((study_id, series_id), ())
+                )
+                for series_id, files in sorted(series.items())
+            ),
+            True,
+            self.shown.get(study_id, ()),
+        )
+
+
+def _study_folders(path: Path) -> tuple[Path, list[Path]] | None:
+    """The root whose CSVs count and the study folders of an RSNA layout; None for others."""
+    if path.parent.name in _PARTS:
+        return path.parent.parent, [path]
+    parts = [path] if path.name in _PARTS else [path / part for part in _PARTS]
+    top = path.parent if path.name in _PARTS else path
+    folders = [Path(e.path) for part in parts if part.is_dir() for e in _subfolders(part)]
+    return (top, folders) if folders else None
+
+
+def _subfolders(folder: Path) -> list[os.DirEntry[str]]:
+    with os.scandir(folder) as entries:
+        return sorted((e for e in entries if e.is_dir()), key=lambda entry: entry.name)
+
+
+def _study_of_folder(folder: Path, tables: _Tables) -> StudyFiles:
+    series = {
+        entry.name: [f"{entry.name}/{name}" for name in _file_names(entry.path)]
+        for entry in _subfolders(folder)
+    }
+    stray = tuple(SetAside(name, "lies outside a series' folder") for name in _file_names(folder))
+    return replace(tables.study(folder.name, str(folder), series), set_aside=stray)
+
+
+def _file_names(folder: str | Path) -> list[str]:
+    with os.scandir(folder) as entries:
+        return sorted(e.name for e in entries if e.is_file() and not e.name.startswith("."))
+
+
+def _tables_of_folder(top: Path) -> _Tables:
+    described = {
+        key: (words, name)
+        for name in _description_names()
+        if (top / name).is_file()
+        for key, words in read_descriptions(top / name).items()
+    }
+    geometry = top / "slice_geometry.csv"
+    return _Tables(described, _by_study(read_shown_slices(geometry) if geometry.is_file() else ()))
+
+
+def _tables_of_files(files: Files, names: list[str], top: str) -> _Tables:
+    def lines(name: str) -> list[str]:
+        return files.read(top + name).decode("utf-8-sig", "replace").splitlines()
+
+    described = {
+        key: (words, name)
+        for name in _description_names()
+        if top + name in names
+        for key, words in parse_descriptions(lines(name), name).items()
+    }
+    name = "slice_geometry.csv"
+    shown = parse_shown_slices(lines(name), name) if top + name in names else ()
+    return _Tables(described, _by_study(shown))
+
+
+def _description_names() -> tuple[str, ...]:
+    return tuple(f"{part}_series_descriptions.csv" for part in ("train", "test"))
+
+
+def _by_study(shown: Iterable[ShownSlice]) -> dict[str, tuple[ShownSlice, ...]]:
+    found: dict[str, list[ShownSlice]] = defaultdict(list)
+    for row in shown:
+        found[row.study_id].append(row)
+    return {study_id: tuple(rows) for study_id, rows in found.items()}

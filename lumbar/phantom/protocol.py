@@ -14,11 +14,12 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lumbar.domain import Level, View
+from lumbar.domain import View
 from lumbar.imaging.geometry import Plane
+from lumbar.phantom.anatomy import LevelFrame
 from lumbar.phantom.sampling import SAMPLINGS, Range, Sampling, Size
 
-__all__ = ["Disc", "SeriesPlan", "plan_localizer", "plan_study"]
+__all__ = ["SeriesPlan", "plan_localizer", "plan_study"]
 
 Vector = NDArray[np.float64]
 
@@ -28,15 +29,6 @@ OBLONG_SHARE = 0.1
 
 PARALLEL_SHARE = 0.15
 """Share of studies whose axial slices are one parallel block."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Disc:
-    """A disc as the operator sees it: its centre (mm) and the unit normal of its plane."""
-
-    level: Level
-    centre_mm: Vector
-    normal: Vector
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +57,7 @@ class Stack:
 
 
 def plan_study(
-    discs: Sequence[Disc],
+    discs: Sequence[LevelFrame],
     sides_mm: Vector,
     size: Size,
     rng: np.random.Generator,
@@ -88,7 +80,7 @@ def plan_study(
 
 
 def _sagittal_stack(
-    discs: Sequence[Disc], sides_mm: Vector, sampling: Sampling, rng: np.random.Generator
+    discs: Sequence[LevelFrame], sides_mm: Vector, sampling: Sampling, rng: np.random.Generator
 ) -> Stack:
     along_row, along_column = _turned(
         np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, -1.0]), rng, degrees=2.5
@@ -130,7 +122,7 @@ def _sagittal_plan(
 
 
 def _axial_plan(
-    discs: Sequence[Disc],
+    discs: Sequence[LevelFrame],
     sampling: Sampling,
     rng: np.random.Generator,
     parallel_axial: bool | None,
@@ -156,7 +148,7 @@ Placed = tuple[int, tuple[Vector, Vector, Vector]]
 
 
 def _angled_slices(
-    discs: Sequence[Disc], sampling: Sampling, rng: np.random.Generator
+    discs: Sequence[LevelFrame], sampling: Sampling, rng: np.random.Generator
 ) -> tuple[float, list[Placed]]:
     """Five blocks along the discs, the same number of slices or one more in each."""
     spacing = round(rng.uniform(*sampling.block_spacing_mm), 1)
@@ -174,7 +166,7 @@ def _angled_slices(
 
 
 def _parallel_slices(
-    discs: Sequence[Disc], sampling: Sampling, rng: np.random.Generator
+    discs: Sequence[LevelFrame], sampling: Sampling, rng: np.random.Generator
 ) -> tuple[float, list[Placed]]:
     """One block from above the first disc to below the last, angled as the middle ones."""
     spacing = round(rng.uniform(*sampling.parallel_spacing_mm), 1)
@@ -235,7 +227,7 @@ def _centred(
     return Plane(origin, along_row, along_column, (pixel, pixel))
 
 
-def plan_localizer(discs: Sequence[Disc]) -> SeriesPlan:
+def plan_localizer(discs: Sequence[LevelFrame]) -> SeriesPlan:
     """Three coarse slices through the middle of the spine: coronal, sagittal and axial."""
     middle = np.mean([disc.centre_mm for disc in discs], axis=0)
     shape, pixel = (96, 96), 3.5

@@ -1,0 +1,163 @@
+"""Each trap changes what it says and leaves the rest of the study as its clean twin has it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pydicom
+import pytest
+
+from lumbar.domain import View
+from lumbar.errors import ConfigError
+from lumbar.phantom import TRAPS, PhantomSeries, PhantomStudy, make_study
+from lumbar.phantom.traps import check_traps, trap_points
+from lumbar.phantom.write import data_set
+
+HEADER_TRAPS = (
+    "no_descriptions",
+    "no_spacing_between",
+    "no_spacing",
+    "no_geometry",
+)
+PIXEL_TRAPS = ("monochrome1", "rescale", "signed", "uncompressed", "implicit_vr")
+
+
+@pytest.fixture(scope="module")
+def clean() -> PhantomStudy:
+    return make_study(seed=4, index=0)
+
+
+def trapped(*names: str) -> PhantomStudy:
+    return make_study(seed=4, index=0, traps=names)
+
+
+def positions(series: PhantomSeries) -> list[tuple[float, ...]]:
+    return sorted(tuple(piece.plane.origin_mm) for piece in series.slices)
+
+
+def test_an_unknown_trap_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'missing_t1'"):
+        check_traps(["mising_t1"])
+
+
+@pytest.mark.parametrize("name", ["reversed_instances", "shuffled_instances"])
+def test_renumbering_moves_numbers_only(clean: PhantomStudy, name: str) -> None:
+    for before, after in zip(clean.series, trapped(name).series, strict=True):
+        assert positions(before) == positions(after)
+        assert [p.number for p in after.slices] == list(range(1, len(after.slices) + 1))
+        first = {tuple(p.plane.origin_mm): p.number for p in before.slices}
+        assert any(first[tuple(p.plane.origin_mm)] != p.number for p in after.slices)
+        pixels = {tuple(p.plane.origin_mm): p.pixels for p in before.slices}
+        for piece in after.slices:
+            assert np.array_equal(pixels[tuple(piece.plane.origin_mm)], piece.pixels)
+
+
+def test_duplicates_repeat_positions(clean: PhantomStudy) -> None:
+    for before, after in zip(clean.series, trapped("duplicate_slices").series, strict=True):
+        assert len(after.slices) == len(before.slices) + 2
+        assert set(positions(after)) == set(positions(before))
+
+
+def test_missing_slices_leave_gaps_inside(clean: PhantomStudy) -> None:
+    for before, after in zip(clean.series, trapped("missing_slices").series, strict=True):
+        assert len(after.slices) == len(before.slices) - 2
+        assert after.slices[0].number == before.slices[0].number
+        assert after.slices[-1].number == before.slices[-1].number
+
+
+@pytest.mark.parametrize(
+    ("name", "view"), [("missing_t1", View.SAGITTAL_T1), ("missing_axial", View.AXIAL_T2)]
+)
+def test_a_missing_view_takes_its_points_along(name: str, view: View) -> None:
+    study = trapped(name)
+    assert study.of_view(view) == ()
+    assert all(point.cell.condition.family.view is not view for point in study.points())
+    assert len(list(study.points())) > 0
+
+
+def test_the_localizer_is_in_no_view(clean: PhantomStudy) -> None:
+    study = trapped("extra_localizer")
+    assert len(study.series) == len(clean.series) + 1
+    assert study.series[-1].view is None
+    normals = np.array([piece.plane.normal for piece in study.series[-1].slices])
+    assert np.allclose(np.abs(normals @ normals.T), np.eye(3), atol=1e-9)
+
+
+def test_a_split_axial_series_keeps_every_slice(clean: PhantomStudy) -> None:
+    before, after = clean.of_view(View.AXIAL_T2), trapped("split_axial").of_view(View.AXIAL_T2)
+    assert len(after) == 2
+    assert after[0].series_id != after[1].series_id
+    assert positions(before[0]) == sorted(positions(after[0]) + positions(after[1]))
+
+
+def test_mixed_matrices_show_the_same_place(clean: PhantomStudy) -> None:
+    (series,) = trapped("mixed_matrix").of_view(View.SAGITTAL_T2)
+    assert len({piece.shape for piece in series.slices}) == 2
+    (before,) = clean.of_view(View.SAGITTAL_T2)
+    for full, piece in zip(before.slices, series.slices, strict=True):
+        if piece.shape != full.shape:
+            assert piece.pixels[5, 7] == full.pixels[10, 14]
+            assert np.allclose(piece.plane.to_world((7, 5)), full.plane.to_world((14, 10)))
+
+
+def test_a_single_block_leaves_the_sagittal_series_alone(clean: PhantomStudy) -> None:
+    study = trapped("single_block_axial")
+    (axial,) = study.of_view(View.AXIAL_T2)
+    normals = {tuple(np.round(piece.plane.normal, 9)) for piece in axial.slices}
+    assert len(normals) == 1
+    assert positions(study.series[0]) == positions(clean.series[0])
+    assert np.array_equal(study.series[0].slices[3].pixels, clean.series[0].slices[3].pixels)
+
+
+def test_three_labels_are_blanked(clean: PhantomStudy) -> None:
+    grades = trapped("blank_labels").grades
+    assert [grade is None for grade in grades.values()].count(True) == 3
+    assert all(grade in (None, clean.grades[cell]) for cell, grade in grades.items())
+
+
+def test_points_are_doubled(clean: PhantomStudy) -> None:
+    points = list(clean.points())
+    doubled = trap_points(points, frozenset({"duplicate_points"}), 4, clean.study_id)
+    assert len(doubled) == len(points) + 2
+    assert {point.cell for point in doubled} == {point.cell for point in points}
+
+
+@pytest.mark.parametrize("name", HEADER_TRAPS)
+def test_a_header_trap_removes_what_it_says(clean: PhantomStudy, name: str) -> None:
+    series = clean.series[0]
+    before = data_set(clean, series, series.slices[0], frozenset())
+    after = data_set(clean, series, series.slices[0], frozenset({name}))
+    gone = {element.keyword for element in before} - {element.keyword for element in after}
+    assert gone
+    assert all(keyword in TRAPS[name] for keyword in gone)
+
+
+@pytest.mark.parametrize("names", [*((n,) for n in PIXEL_TRAPS), ("rescale", "signed")])
+def test_encodings_decode_to_the_clean_twin(
+    clean: PhantomStudy, tmp_path: Path, names: tuple[str, ...]
+) -> None:
+    series, piece = clean.series[1], clean.series[1].slices[6]
+    data_set(clean, series, piece, frozenset(names)).save_as(
+        tmp_path / "x", enforce_file_format=True
+    )
+    read = pydicom.dcmread(tmp_path / "x")
+    values = read.pixel_array * float(read.get("RescaleSlope", 1)) + float(
+        read.get("RescaleIntercept", 0)
+    )
+    if read.PhotometricInterpretation == "MONOCHROME1":
+        values = 4095 - values
+    assert np.array_equal(values, piece.pixels)
+    if names == ("implicit_vr",):
+        assert read.file_meta.TransferSyntaxUID.is_implicit_VR
+
+
+def test_rsna_uids_repeat_between_series_and_have_an_illegal_root(clean: PhantomStudy) -> None:
+    chosen = frozenset({"rsna_uids"})
+    uids = [data_set(clean, s, s.slices[0], chosen).SOPInstanceUID for s in clean.series]
+    assert set(uids) == {f"{clean.study_id}.1.1"}
+
+
+def test_every_trap_is_named_by_a_test_or_a_stage() -> None:
+    assert set(HEADER_TRAPS) | set(PIXEL_TRAPS) <= set(TRAPS)
+    assert all(len(what) < 80 for what in TRAPS.values())

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from lumbar.errors import FormatError, InputError
+from lumbar.errors import DecodeError, FormatError, InputError
 from lumbar.imaging.files import Files, FolderFiles, open_files
 from lumbar.imaging.headers import Header, read_headers
 from lumbar.imaging.layout import laid_out, laid_out_folder, place_of
@@ -92,7 +92,7 @@ def _find_below(files: Files) -> Iterator[StudyFiles]:
         try:
             yield from find_in(open_files(Path(files.uri) / name))
         except FormatError as error:
-            aside = (SetAside(name, str(error)),)
+            aside = (SetAside(name, str(error), damaged=True),)
             yield StudyFiles(Path(name).stem, files.uri, (), False, (), aside)
 
 
@@ -106,7 +106,8 @@ def _by_headers(
         try:
             header = file_headers(files, name)[0]
         except InputError as error:
-            aside.append(SetAside(name, str(error).removeprefix(f"{name}: ")))
+            reason = str(error).removeprefix(f"{name}: ")
+            aside.append(SetAside(name, reason, isinstance(error, DecodeError)))
             continue
         study_id = header.study_id or place_of(name)[0]
         found[study_id][header.series_id or place_of(name)[1]].append(name)

@@ -146,7 +146,8 @@ class _Reader:
                     headers = self._load(name) if keep else file_headers(self._files, name)
                     found += [placed_header(self._study, series.series_id, h) for h in headers]
                 except InputError as error:
-                    aside.append(SetAside(name, str(error).removeprefix(f"{name}: ")))
+                    reason = str(error).removeprefix(f"{name}: ")
+                    aside.append(SetAside(name, reason, isinstance(error, DecodeError)))
         return found, aside
 
     def decode(self, header: Header) -> Instance:
@@ -203,7 +204,7 @@ def _decoded(stack: Stack, reader: _Reader) -> tuple[list[tuple[Instance, int]],
             decoded.append((reader.decode(header), block))
         except DecodeError as error:
             reason = str(error).removeprefix(f"{header.source}: ")
-            failed.append(SetAside(header.source, reason))
+            failed.append(SetAside(header.source, reason, damaged=True))
     return decoded, failed
 
 

@@ -75,10 +75,15 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """A file that is no part of the study's pictures, and why."""
+    """A file that is no part of the study's pictures, and why.
+
+    `damaged` where it should have been one: a picture that could not be read is a failure, a
+    report or a localizer in the folder is none.
+    """
 
     file: str
     reason: str
+    damaged: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

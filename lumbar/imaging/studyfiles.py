@@ -66,7 +66,10 @@ class StudyFiles:
                 ),
                 bool(row["rsna_layout"]),
                 tuple(_shown_from_row(shown) for shown in row["shown"]),
-                tuple(SetAside(aside["file"], aside["reason"]) for aside in row["set_aside"]),
+                tuple(
+                    SetAside(aside["file"], aside["reason"], bool(aside.get("damaged")))
+                    for aside in row["set_aside"]
+                ),
             )
         except KeyError as error:
             raise FormatError(f"a study's row has no {error}; index the input again") from None

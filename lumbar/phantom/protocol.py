@@ -156,7 +156,7 @@ def _angled_slices(
     for block, disc in enumerate(discs):
         count = int(rng.integers(sampling.block_slices[0], sampling.block_slices[1] + 1))
         directions = _axial_directions(disc.normal, rng, degrees=2.0)
-        centre = _behind(disc.centre_mm, rng)
+        centre = _behind(disc.centre_mm, directions, rng)
         down = -np.cross(*directions)
         start = rng.uniform(-1.2, 1.2) - spacing * (count - 1) / 2
         placed += [
@@ -174,16 +174,17 @@ def _parallel_slices(
         np.mean([d.normal for d in discs[1:4]], axis=0), rng, degrees=3.0
     )
     down = -np.cross(*directions)
-    middle = _behind(np.mean([disc.centre_mm for disc in discs], axis=0), rng)
+    middle = _behind(np.mean([disc.centre_mm for disc in discs], axis=0), directions, rng)
     heights = [float((disc.centre_mm - middle) @ down) for disc in discs]
     top, bottom = min(heights) - rng.uniform(6.0, 14.0), max(heights) + rng.uniform(6.0, 14.0)
     offsets = np.arange(top, bottom, spacing)
     return spacing, [(0, (middle + offset * down, *directions)) for offset in offsets]
 
 
-def _behind(centre: Vector, rng: np.random.Generator) -> Vector:
-    """The centre of an axial picture: some way behind the disc's centre, where the canal is."""
-    return np.add(centre, (rng.uniform(-4.0, 4.0), rng.uniform(12.0, 28.0), 0.0))
+def _behind(centre: Vector, directions: tuple[Vector, Vector], rng: np.random.Generator) -> Vector:
+    """The centre of an axial picture: in its plane some way behind the disc's, at the canal."""
+    along_row, along_column = directions
+    return centre + rng.uniform(-4.0, 4.0) * along_row + rng.uniform(12.0, 28.0) * along_column
 
 
 def _axial_directions(

@@ -13,8 +13,7 @@ from lumbar.domain import Side
 from lumbar.phantom.habitus import FIRST_LUMBAR
 from lumbar.phantom.pixels import Pixels
 from lumbar.phantom.spine import Field
-from lumbar.phantom.tissues import Signals, blend, inside
-from lumbar.phantom.vertebrae import smoothstep
+from lumbar.phantom.tissues import Signals, blend, inside, smoothstep
 
 __all__ = ["paint_around_canal", "paint_canal"]
 
@@ -26,13 +25,13 @@ _CANAL_HALF_MM = np.array(
 )
 
 
-def paint_around_canal(image: Field, pixels: Pixels, signals: Signals, texture: Field) -> None:
-    """Paint, before the bones, the fat of the foramina, what has displaced it, the ligaments."""
-    fat = signals.fat * (0.93 + 0.05 * texture)
-    beside = np.maximum(pixels.aside - 27.0, np.maximum(-pixels.v - 3.0, pixels.v - 24.0))
-    blend(image, fat, inside(beside, 3.0))
-    _paint_lost_fat(image, pixels, signals)
-    _paint_flavum(image, pixels, signals)
+def paint_around_canal(image: Field, pixels: Pixels, signals: Signals) -> None:
+    """Paint, before the bones, what has displaced the foramina's fat, and the ligaments."""
+    near = (pixels.v > -4.5) & (pixels.v < 27.0) & (pixels.aside < 27.0)
+    part, values = pixels.where(near), image[near]
+    _paint_lost_fat(values, part, signals)
+    _paint_flavum(values, part, signals)
+    image[near] = values
 
 
 def _by_level(pixels: Pixels, left: Field, right: Field) -> Field:
@@ -71,12 +70,13 @@ def _paint_lost_fat(image: Field, pixels: Pixels, signals: Signals) -> None:
     foot = _NERVE_MM + (14.0 * below) * size
     # the keyhole: narrower below, where the disc is in front and the facet behind
     waist = 1.0 - 0.35 * np.clip(dd / 12.0, 0.0, 1.0)
-    across = dv / np.where(dv < 0, front, back) / waist
-    along = dd / np.where(dd < 0, head, foot)
-    kept = (np.cbrt(np.abs(across) ** 3 + np.abs(along) ** 3) - 1.0) * 3.2
-    zone = np.maximum(np.abs(pixels.aside - 17.5) - 6.5, np.abs(pixels.v - 4.5) - 8.0)
-    zone = np.maximum(zone, np.abs(pixels.from_disc + 4.5) - 13.0)
-    lost = inside(zone, 2.0) * (1.0 - inside(kept, pixels.edge_mm + 0.4))
+    across = np.abs(dv) / np.where(dv < 0, front, back) / waist
+    along = np.abs(dd) / np.where(dd < 0, head, foot)
+    kept = (np.sqrt(across * across + along * along) - 1.0) * 3.2
+    zone = np.square((pixels.aside - 16.5) / 7.5) + np.square((pixels.v - 4.5) / 9.0)
+    zone = np.sqrt(zone + np.square((pixels.from_disc + 5.0) / 15.0))
+    share = np.clip((1.1 - zone) / 0.25, 0.0, 1.0)
+    lost = share * (1.0 - inside(kept, pixels.edge_mm + 0.4))
     disc = smoothstep(-dv + 0.35 * dd, -2.5, 2.5)
     value = signals.ligament + (signals.annulus * 1.15 - signals.ligament) * disc
     blend(image, value, lost * np.clip((1.02 - fat) * 12.0, 0.0, 1.0))
@@ -99,16 +99,25 @@ def _front(pixels: Pixels) -> Field:
 
 
 def _paint_flavum(image: Field, pixels: Pixels, signals: Signals) -> None:
-    """The yellow ligament from lamina to lamina, and the facet's capsule beside it."""
-    behind = pixels.v - (25.0 - 0.5 * pixels.aside)
-    distance = np.maximum(_roof(pixels) - pixels.v, behind)
-    distance = np.maximum(distance, np.maximum(pixels.aside - 17.0, 0.0 - pixels.v))
+    """The yellow ligament from lamina to lamina, thin in the mid-line, and the facet's capsule."""
+    roof = _roof(pixels)
+    thick = np.minimum(2.5 + 1.1 * pixels.aside, 8.0)
+    distance = np.maximum(roof - pixels.v, pixels.v - roof - thick)
+    distance = np.maximum(distance, np.maximum(pixels.aside - 16.0, -pixels.v))
     distance = np.maximum(distance, np.abs(pixels.from_disc) - 11.0)
     blend(image, signals.ligament, inside(distance, pixels.edge_mm))
 
 
 def paint_canal(image: Field, pixels: Pixels, signals: Signals) -> None:
     """Paint, after the bones: epidural fat, the sac with cord and roots, nerves on their way."""
+    near = (pixels.v > -3.0) & (pixels.v < 24.0) & (pixels.aside < 34.0)
+    part, values = pixels.where(near), image[near]
+    _paint_canal(values, part, signals)
+    _paint_exiting_nerves(values, part, signals)
+    image[near] = values
+
+
+def _paint_canal(image: Field, pixels: Pixels, signals: Signals) -> None:
     wall = _CANAL_HALF_MM.take(pixels.body) + 0.22 * np.minimum(np.abs(pixels.from_body), 14.0)
     canal = np.maximum(_front(pixels) - pixels.v, pixels.v - _roof(pixels))
     canal = np.maximum(canal, pixels.aside - wall)
@@ -120,7 +129,6 @@ def paint_canal(image: Field, pixels: Pixels, signals: Signals) -> None:
     _paint_traversing_nerves(values, part, signals)
     _paint_sac(values, part, signals, canal[near])
     image[near] = values
-    _paint_exiting_nerves(image, pixels, signals)
 
 
 def _paint_sac(image: Field, pixels: Pixels, signals: Signals, canal: Field) -> None:

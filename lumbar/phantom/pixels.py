@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,6 +32,15 @@ class Pixels:
     def where(self, chosen: NDArray[np.bool_]) -> Pixels:
         """The pixels of a boolean mask, as flat arrays."""
         return Pixels(self.anatomy, self.u[chosen], self.v[chosen], self.s[chosen], self.edge_mm)
+
+    def moved(self, drift: Sequence[Field], share: float) -> Pixels:
+        """The pixels of a slice beside this one: `share` times `drift` (of u, v, s) away."""
+        u, v, s = (c + np.float32(share) * d for c, d in zip(self._uvs, drift, strict=True))
+        return Pixels(self.anatomy, u, v, np.clip(s, 0.0, self.anatomy.s_mm[-1]), self.edge_mm)
+
+    @property
+    def _uvs(self) -> tuple[Field, Field, Field]:
+        return self.u, self.v, self.s
 
     def look_up(self, table: Field) -> Field:
         """The value of a profile over `s` at each pixel."""
@@ -104,6 +114,7 @@ class Pixels:
     @cached_property
     def outline(self) -> Field:
         """1 on the outline of the vertebral body seen from above, less inside it."""
-        across = self.aside / self.half_width
-        along = np.abs(self.v / self.depth + 0.5) * 2.0
-        return np.cbrt(across**3 + along**3)
+        across = np.square(self.u / self.half_width)
+        along = np.square(self.v / self.depth * 2.0 + 1.0)
+        # a squircle (Fernandez-Guasti 1992): between an ellipse and a rectangle
+        return np.sqrt(np.maximum(across + along - 0.5 * across * along, 0.0))

@@ -12,14 +12,10 @@ from lumbar.phantom.habitus import Habitus
 from lumbar.phantom.pixels import Pixels
 from lumbar.phantom.spine import Field
 from lumbar.phantom.tissues import Contrast, Signals
-from lumbar.phantom.torso import Torso
-from lumbar.phantom.vertebrae import paint_bones, paint_discs
+from lumbar.phantom.torso import Torso, patient_axes
+from lumbar.phantom.vertebrae import paint_bones, paint_discs, paint_interspinous
 
 __all__ = ["acquire", "render"]
-
-_COLUMN_HALF_WIDTH_MM = 33.0
-_COLUMN_BEHIND_MM = 56.0
-_SUBSLICE_MM = 1.5
 
 
 def render(
@@ -35,53 +31,39 @@ def render(
     it holds; borders are blurred over about a pixel.
     """
     signals = Signals.of(anatomy.habitus, contrast)
-    textures = anatomy.textures
     edge = max(0.9, 1.2 * max(plane.spacing_mm))
     pixels = Pixels(anatomy, *anatomy.axis.coordinates(plane, shape), edge)
-    image = Torso.on(anatomy, pixels, signals, textures, plane, thickness_mm).paint()
-    column = (
-        (pixels.aside < _COLUMN_HALF_WIDTH_MM)
-        & (pixels.v < _COLUMN_BEHIND_MM)
-        & (pixels.v > -pixels.depth - 6.0)
-    )
+    image = Torso.on(pixels, signals, plane, thickness_mm).paint()
+    column = _column(pixels)
     if column.any():
-        bone = textures.bone.on(plane, shape, thickness_mm)[column]
-        image[column] = _column(anatomy, plane, shape, signals, thickness_mm, column, image, bone)
-    return image
+        bone = anatomy.textures.bone.on(plane, shape, thickness_mm)[column]
+        drift = [d[column] for d in anatomy.axis.drift(plane, shape, thickness_mm / 3)]
+        image[column] = _paint_slab(pixels.where(column), drift, signals, image[column], bone)
+    return image.astype(np.float32, copy=False)
 
 
-def _column(
-    anatomy: Anatomy,
-    plane: Plane,
-    shape: tuple[int, int],
-    signals: Signals,
-    thickness_mm: float,
-    column: NDArray[np.bool_],
-    image: Field,
-    bone: Field,
+def _column(pixels: Pixels) -> NDArray[np.bool_]:
+    """Which pixels can hold a part of the vertebral column, transverse processes and all."""
+    near = (pixels.aside < 40.0) & (pixels.v > -pixels.depth - 5.0) & (pixels.v < 30.0)
+    spinous = (pixels.aside < 7.0) & (pixels.v >= 30.0) & (pixels.v < 56.0)
+    return near | spinous
+
+
+def _paint_slab(
+    pixels: Pixels, drift: list[Field], signals: Signals, image: Field, bone: Field
 ) -> Field:
-    """The vertebral column's pixels, averaged through the slice."""
-    count = int(np.clip(round(thickness_mm / _SUBSLICE_MM), 1, 3))
-    offsets = ((np.arange(count) + 0.5) / count - 0.5) * thickness_mm
-    edge = max(0.9, 1.2 * max(plane.spacing_mm))
-    slabs = []
-    for offset in offsets:
-        shifted = Plane(
-            plane.origin_mm + offset * plane.normal,
-            plane.along_row,
-            plane.along_column,
-            plane.spacing_mm,
-        )
-        u, v, s = (c[column] for c in anatomy.axis.coordinates(shifted, shape))
-        slabs.append(_paint_column(Pixels(anatomy, u, v, s, edge), signals, image[column], bone))
-    # the outer pair first: a mirrored plane adds the same numbers and so the same picture
-    total = slabs[0] if count == 1 else slabs[0] + slabs[-1]
-    return (total + slabs[1] if count == 3 else total) / np.float32(count)
+    """The vertebral column's pixels as the mean of three sub-slices through the slice."""
+    before, middle, behind = (
+        _paint_column(pixels.moved(drift, sign), signals, image, bone) for sign in (-1, 0, 1)
+    )
+    # the outer pair first: a mirrored plane adds the same numbers and so gives the same picture
+    return (before + behind + middle) / np.float32(3)
 
 
 def _paint_column(pixels: Pixels, signals: Signals, image: Field, bone: Field) -> Field:
     painted = image.copy()
-    paint_around_canal(painted, pixels, signals, bone)
+    paint_interspinous(painted, pixels, signals, bone)
+    paint_around_canal(painted, pixels, signals)
     paint_discs(painted, pixels, signals, bone)
     paint_bones(painted, pixels, signals, bone)
     paint_canal(painted, pixels, signals)
@@ -97,25 +79,29 @@ def acquire(
 ) -> NDArray[np.uint16]:
     """The picture that a scanner stores of `image`: uneven light, Rician noise, `bits` bits.
 
-    With the `plane` of the slice, a coil under the back lights what is near to it (Roemer et al., MRM 1990;16:192, without full
-    correction); magnitude images have Rician noise (Gudbjartsson and Patz, MRM 1995;34:910),
-    correlated between neighbours as after interpolation.
+    With the `plane` of the slice, a coil under the back lights what is near to it (Roemer et al.,
+    MRM 1990;16:192); without, the light is even. Magnitude images have Rician noise (Gudbjartsson
+    and Patz, MRM 1995;34:910), correlated between neighbours as after interpolation.
     """
-    lit = image if plane is None else image * _sensitivity(image.shape, plane, habitus)
+    lit = (
+        image
+        if plane is None
+        else image * _sensitivity((image.shape[0], image.shape[1]), plane, habitus)
+    )
     noise = [habitus.noise * _correlated(rng, image.shape) for _ in range(2)]
     magnitude = np.hypot(lit + noise[0], noise[1]) * habitus.gain
     stored: NDArray[np.uint16] = np.clip(np.rint(magnitude), 0, 2**bits - 1).astype(np.uint16)
     return stored
 
 
-def _sensitivity(shape: tuple[int, ...], plane: Plane, habitus: Habitus) -> Field:
+def _sensitivity(shape: tuple[int, int], plane: Plane, habitus: Habitus) -> Field:
     """How strongly the coil hears each pixel: falls off to the front, ripples head to foot."""
-    columns, rows = np.meshgrid(np.arange(shape[1]), np.arange(shape[0]))
-    points = plane.to_world(np.stack([columns, rows], axis=-1)) - np.asarray(habitus.centre_mm)
-    away = np.maximum(75.0 + habitus.skin_fat_mm - points[..., 1], 0.0) / habitus.coil_depth_mm
-    ripple = 1.0 + habitus.coil_ripple * np.cos(2 * np.pi * points[..., 2] / 105.0)
-    light: Field = 1.35 * ripple / (1.0 + away**2) ** 1.1
-    return light.astype(np.float32)
+    _, y, z = patient_axes(plane, shape)
+    away = 70.0 + habitus.skin_fat_mm + np.float32(habitus.centre_mm[1]) - y
+    away = np.maximum(away, 0.0) / np.float32(habitus.coil_depth_mm)
+    ripple = 1.0 + habitus.coil_ripple * np.cos((z - habitus.centre_mm[2]) * (2 * np.pi / 105.0))
+    light: Field = (1.3 * ripple / (1.0 + away * away)).astype(np.float32)
+    return light
 
 
 def _correlated(rng: np.random.Generator, shape: tuple[int, ...]) -> Field:

@@ -8,6 +8,7 @@ scoliotic, lordotic spine is straight, so that a vertebra is written down once.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ Field = NDArray[np.floating[Any]]
 STEP_MM = 0.5
 _ABOVE_MM = 60.0
 _BELOW_MM = 80.0
-_GRID_PX = 6  # the coordinates bend so little that every sixth pixel is exact to 0.05 mm
+_GRID_PX = 6  # the coordinates bend so little that between every sixth pixel 0.05 mm are lost
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,12 +94,16 @@ class CentreLine:
 
     def coordinates(self, plane: Plane, shape: tuple[int, int]) -> tuple[Field, Field, Field]:
         """(u, v, s), each float32 `[rows, columns]`, of the pixels of a plane."""
-        row_nodes, row_weights = _hats(shape[0])
-        column_nodes, column_weights = _hats(shape[1])
-        columns, rows = np.meshgrid(column_nodes, row_nodes)
-        coarse = self.locate(plane.to_world(np.stack([columns, rows], axis=-1)))
-        u, v, s = (row_weights @ c.astype(np.float32) @ column_weights.T for c in coarse)
-        return u, v, s
+        return _spread(self.locate(_nodes_mm(plane, shape)), shape)
+
+    def drift(
+        self, plane: Plane, shape: tuple[int, int], offset_mm: float
+    ) -> tuple[Field, Field, Field]:
+        """By how much (u, v, s) change from the plane to one `offset_mm` along its normal."""
+        nodes = _nodes_mm(plane, shape)
+        there, back = (self.locate(nodes + sign * offset_mm * plane.normal) for sign in (1, -1))
+        u, v, s = ((a - b) / 2 for a, b in zip(there, back, strict=True))
+        return _spread((u, v, s), shape)
 
 
 def _smooth(values: Field, sigma_mm: float = 7.0) -> Field:
@@ -121,6 +126,22 @@ def _frames(back: Field, aside: Field, roll: float) -> Field:
     return np.stack([turned, np.cross(turned, foot), foot], axis=1)
 
 
+def _nodes_mm(plane: Plane, shape: tuple[int, int]) -> Field:
+    """Patient mm `[rows, columns, 3]` of every sixth pixel."""
+    columns, rows = np.meshgrid(_hats(shape[1])[0], _hats(shape[0])[0])
+    return plane.to_world(np.stack([columns, rows], axis=-1))
+
+
+def _spread(
+    coarse: tuple[Field, Field, Field], shape: tuple[int, int]
+) -> tuple[Field, Field, Field]:
+    """Three coarse fields at every pixel, by linear interpolation."""
+    by_row, by_column = _hats(shape[0])[1], _hats(shape[1])[1].T
+    u, v, s = (by_row @ (field.astype(np.float32) @ by_column) for field in coarse)
+    return u, v, s
+
+
+@cache
 def _hats(count: int) -> tuple[Field, Field]:
     """Nodes every _GRID_PX pixels and the linear weights `[count, nodes]` between them."""
     nodes = np.arange(0, count + _GRID_PX, _GRID_PX, dtype=np.float64)

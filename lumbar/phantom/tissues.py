@@ -14,7 +14,7 @@ import numpy as np
 from lumbar.phantom.habitus import Habitus
 from lumbar.phantom.spine import Field
 
-__all__ = ["Contrast", "Signals", "blend", "inside"]
+__all__ = ["Contrast", "Signals", "blend", "inside", "smoothstep"]
 
 Contrast = Literal["t1", "t2"]
 
@@ -96,3 +96,9 @@ def blend(image: Field, value: Field | float, share: Field) -> None:
     """Paint `value` over `image` in place, as far as `share` (0..1) covers it."""
     paint = np.float32(value) if isinstance(value, float) else value
     image += share * (paint - image)
+
+
+def smoothstep(values: Field, low: float, high: float) -> Field:
+    """0 below `low`, 1 above `high`, smooth between."""
+    share = np.clip((values - low) / np.float32(high - low), 0.0, 1.0)
+    return np.asarray(share * share * (3.0 - 2.0 * share))

@@ -7,48 +7,53 @@ that is as far from the upper vertebra's process as from the lower one's.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lumbar.phantom.habitus import VERTEBRAE
 from lumbar.phantom.pixels import Pixels
 from lumbar.phantom.spine import Field
-from lumbar.phantom.tissues import Signals, blend, inside
+from lumbar.phantom.tissues import Signals, blend, inside, smoothstep
 
-__all__ = ["paint_bones", "paint_discs"]
+__all__ = ["FACET_U", "paint_bones", "paint_discs", "paint_interspinous"]
 
 _FIRST_SACRAL = VERTEBRAE.index("S1")
-# By vertebra, T9 ... S5, mm from the mid-line: the pedicles' middle and half width (Zindrick et
-# al., Spine 1987;12:160) and, by disc, how far the facet joints stand apart.
-_PEDICLE_U = np.array(
-    [11.5, 11.5, 12, 12.5, 13.5, 14, 15, 16.5, 19, 22, 20, 18, 16, 14], np.float32
-)
-_PEDICLE_HALF = np.array([3, 3.2, 3.5, 3.7, 3.7, 3.9, 4.5, 5.5, 7, 9, 8, 7, 6, 5], np.float32)
-_FACET_U = np.array([12, 12, 12, 12.5, 13, 13.5, 14.5, 16, 18, 17, 15, 13, 12], np.float32)
-_SPINOUS_MM = np.array([22, 22, 23, 24, 26, 28, 29, 27, 21, 9, 6, 4, 2, 1], np.float32)
-_END_PLATE_MM = 1.1
+
+
+def _by_vertebra(*values: float) -> NDArray[np.float32]:
+    return np.array(values, np.float32)
+
+
+# By vertebra T9 ... S5: the pedicles' middle and half width, mm from the mid-line (Zindrick et
+# al., Spine 1987;12:160), the spinous processes' length; by disc, how far facet joints are apart.
+_PEDICLE_U = _by_vertebra(11.5, 11.5, 12, 12.5, 13.5, 14, 15, 16.5, 19, 22, 20, 18, 16, 14)
+_PEDICLE_HALF = _by_vertebra(3, 3.2, 3.5, 3.7, 3.7, 3.9, 4.5, 5.5, 7, 9, 8, 7, 6, 5)
+_SPINOUS_MM = _by_vertebra(22, 22, 23, 24, 26, 28, 29, 27, 21, 9, 6, 4, 2, 1)
+FACET_U = _by_vertebra(12, 12, 12, 12.5, 13, 13.5, 14.5, 16, 18, 17, 15, 13, 12)
+_CORTEX_MM = 0.9
 
 
 def paint_discs(image: Field, pixels: Pixels, signals: Signals, texture: Field) -> None:
     """Paint the discs: dark annulus, nucleus as bright as it is wet, bulging a little."""
     habitus = pixels.anatomy.habitus
     gap = _disc_half_height(pixels)
-    border = (pixels.outline - 1.0) * pixels.depth * 0.5 - 1.2
+    border = (pixels.outline - 1.0) * pixels.depth * 0.5 - 0.8
     # behind, the canal's walls tell how far a disc bulges
-    behind = pixels.v - _posterior_margin(pixels)
-    border = np.where(pixels.v > -4.0, np.maximum(behind, pixels.aside - pixels.half_width), border)
-    border = np.maximum(border, np.abs(pixels.from_disc) - gap - 2.5)
-    sacral = (pixels.disc >= _FIRST_SACRAL).astype(np.float32)
-    border = border + sacral * 4.0
-    blend(image, signals.annulus, inside(border, pixels.edge_mm))
+    behind = np.maximum(pixels.v - _posterior_margin(pixels), pixels.aside - pixels.half_width)
+    border = np.where(pixels.v > -4.0, np.where(pixels.v > 0.0, behind, border), border)
+    border = np.maximum(border, np.abs(pixels.from_disc) - gap - 2.0)
+    border = border + (pixels.disc >= _FIRST_SACRAL) * np.float32(4.0)
+    share = inside(border, pixels.edge_mm)
+    blend(image, signals.annulus, share)
     wet = np.asarray(habitus.hydration, np.float32).take(pixels.disc)
-    value = signals.nucleus_dry + (signals.nucleus_wet - signals.nucleus_dry) * wet**1.5
-    cleft = 1.0 - 0.3 * np.exp(-((pixels.from_disc / 0.9) ** 2)) * wet
+    value = signals.nucleus_dry + (signals.nucleus_wet - signals.nucleus_dry) * wet * np.sqrt(wet)
+    cleft = 1.0 - 0.35 * np.exp(-np.square(pixels.from_disc / 0.9)) * wet
     radius = np.sqrt(
-        (pixels.u / (0.66 * pixels.half_width)) ** 2
-        + ((pixels.v / pixels.depth + 0.52) / 0.36) ** 2
-        + (pixels.from_disc / (0.95 * gap + 0.3)) ** 2
+        np.square(pixels.u / (0.68 * pixels.half_width))
+        + np.square((pixels.v / pixels.depth + 0.52) / 0.36)
+        + np.square(pixels.from_disc / (0.95 * gap + 0.3))
     )
-    share = np.clip((1.12 - radius) / 0.3, 0.0, 1.0)
-    blend(image, value * cleft * (1.0 + 0.06 * texture), share * inside(border, pixels.edge_mm))
+    core = np.clip((1.15 - radius) / 0.35, 0.0, 1.0)
+    blend(image, value * cleft * (1.0 + 0.05 * texture), core * share)
 
 
 def _disc_half_height(pixels: Pixels) -> Field:
@@ -66,60 +71,67 @@ def _posterior_margin(pixels: Pixels) -> Field:
     passages = pixels.anatomy.passages
     middle = pixels.look_up(passages.front)
     lateral = pixels.look_up_side(passages.front_lateral)
-    return np.asarray(
-        middle
-        + (lateral - middle) * smoothstep(pixels.aside, 3.5, 7.5)
-        - (0.035 * np.maximum(pixels.aside - 9.0, 0.0) ** 2)
-    )
+    rounded = 0.05 * np.square(np.maximum(pixels.aside - 10.0, 0.0))
+    return np.asarray(middle + (lateral - middle) * smoothstep(pixels.aside, 3.5, 7.5) - rounded)
 
 
-def smoothstep(values: Field, low: float, high: float) -> Field:
-    """0 below `low`, 1 above `high`, smooth between."""
-    share = np.clip((values - low) / np.float32(high - low), 0.0, 1.0)
-    return np.asarray(share * share * (3.0 - 2.0 * share))
+def paint_interspinous(image: Field, pixels: Pixels, signals: Signals, texture: Field) -> None:
+    """Paint the ligament and fat between the spinous processes, and the cord along their tips."""
+    tip = 20.0 + np.minimum(_SPINOUS_MM.take(pixels.arch), 27.0)
+    slab = np.maximum(pixels.aside - 3.5, 17.0 - pixels.v)
+    tone = 0.55 * signals.ligament + 0.33 * signals.fat
+    between = inside(np.maximum(slab, pixels.v - tip), 2.5)
+    blend(image, tone * (1.0 + 0.18 * texture), between)
+    cord = np.maximum(np.abs(pixels.v - tip - 1.0) - 1.2, slab)
+    lumbar = (pixels.arch < _FIRST_SACRAL).astype(np.float32)
+    blend(image, signals.ligament, lumbar * inside(cord, pixels.edge_mm))
 
 
 def paint_bones(image: Field, pixels: Pixels, signals: Signals, texture: Field) -> None:
     """Paint every vertebra: dark cortex, marrow within, a bright film in each facet joint."""
-    superior, inferior = _superior_process(pixels), _inferior_process(pixels)
+    bone = _body(pixels)
+    posterior = pixels.v > -9.0
+    part = pixels.where(posterior)
+    superior, inferior = _superior_process(part), _inferior_process(part)
     joint = (superior - inferior) * 0.5
-    lower = np.minimum(_body(pixels), _pedicle(pixels))
-    lower = np.minimum(lower, np.maximum(superior, joint + 0.5))
-    lower = np.minimum(lower, _transverse_process(pixels))
-    upper = np.maximum(np.minimum(inferior, _lamina(pixels)), 0.5 - joint)
-    upper = np.minimum(upper, _spinous_process(pixels))
-    bone = np.minimum(lower, upper)
-    patches = pixels.anatomy.habitus.marrow_patches
-    marrow = signals.marrow * (1.0 + patches * texture)
+    lower = np.minimum(_pedicle(part), np.maximum(superior, joint + 0.6))
+    lower = np.minimum(lower, _transverse_process(part))
+    upper = np.maximum(np.minimum(inferior, _lamina(part)), 0.6 - joint)
+    upper = np.minimum(upper, _spinous_process(part))
+    bone[posterior] = np.minimum(bone[posterior], np.minimum(lower, upper))
+    marrow = signals.marrow * (1.0 + pixels.anatomy.habitus.marrow_patches * texture)
     blend(image, signals.cortex, inside(bone, pixels.edge_mm))
-    blend(image, marrow, inside(bone + _END_PLATE_MM, pixels.edge_mm))
-    _paint_basivertebral_vein(image, pixels, signals)
-    touching = np.maximum(superior, inferior)
-    film = np.exp(-((joint / 0.45) ** 2)) * inside(touching - 0.3, pixels.edge_mm)
-    blend(image, signals.joint, 0.8 * film)
+    blend(image, marrow, inside(bone + _CORTEX_MM, pixels.edge_mm))
+    values = image[posterior]
+    _paint_basivertebral_vein(values, part, signals)
+    film = np.exp(-np.square(joint / 0.5)) * inside(np.maximum(superior, inferior), 1.0)
+    blend(values, signals.joint, 0.85 * film)
+    image[posterior] = values
+
+
+def _body_half_height(pixels: Pixels) -> Field:
+    heights = np.asarray(pixels.anatomy.habitus.body_height_mm, np.float32)
+    return np.asarray(heights.take(pixels.body) / 2)
 
 
 def _body(pixels: Pixels) -> Field:
-    """Vertebral bodies: waisted, with slightly hollow end plates."""
-    heights = np.asarray(pixels.anatomy.habitus.body_height_mm, np.float32)
-    half = heights.take(pixels.body) / 2
-    level = pixels.from_body / half
-    forward = np.clip(-pixels.v / pixels.depth, 0.0, 1.0)
-    waist = 0.075 * np.clip(1.0 - level * level, 0.0, 1.0) * forward
-    side = (pixels.outline - 1.0 + waist) * pixels.depth * 0.5
-    hollow = 1.3 * np.clip(1.0 - pixels.outline**2, 0.0, 1.0)
-    return _corner(side, np.abs(pixels.from_body) - half + hollow, 1.2)
+    """Vertebral bodies: waisted all round, with slightly hollow end plates."""
+    half = _body_half_height(pixels)
+    waist = np.clip(1.0 - np.square(pixels.from_body / half), 0.0, 1.0)
+    side = (pixels.outline - 1.0 + 0.085 * waist) * pixels.depth * 0.5
+    hollow = 1.4 * np.clip(1.0 - np.square(pixels.outline), 0.0, 1.0)
+    return corner(side, np.abs(pixels.from_body) - half + hollow, 1.8)
 
 
-def _corner(first: Field, second: Field, radius: float) -> Field:
+def corner(first: Field, second: Field, radius: float) -> Field:
     """The greater of two distances with the edge between them rounded off."""
     a, b = np.maximum(first + radius, 0.0), np.maximum(second + radius, 0.0)
-    return np.asarray(np.minimum(np.maximum(first, second), -radius) + np.sqrt(a * a + b * b))
+    inner = np.minimum(np.maximum(first, second), -radius)
+    return np.asarray(inner + np.sqrt(a * a + b * b))
 
 
 def _pedicle(pixels: Pixels) -> Field:
-    heights = np.asarray(pixels.anatomy.habitus.body_height_mm, np.float32)
-    half = heights.take(pixels.body) / 2
+    half = _body_half_height(pixels)
     across = _PEDICLE_HALF.take(pixels.body)
     du = (pixels.aside - _PEDICLE_U.take(pixels.body)) / across
     dt = (pixels.from_body + half * 0.36) / (half * 0.5)
@@ -127,16 +139,18 @@ def _pedicle(pixels: Pixels) -> Field:
     return np.asarray(np.maximum(ring, np.maximum(pixels.v - 13.0, -8.0 - pixels.v)))
 
 
-def _capsule(
-    pixels: Pixels, d: tuple[float, float], u: Field, v: tuple[float, float], r: Field
+def _process(
+    pixels: Pixels, d: tuple[float, float], u: Field, v: tuple[float, float], radius: Field
 ) -> Field:
-    """Distance to a rod in the (v, d) plane from (v[0], d[0]) to (v[1], d[1]) at `u` aside."""
+    """An articular process: a rod from (v[0], d[0]) to (v[1], d[1]), broad along the joint."""
     length = d[1] - d[0]
     share = np.clip((pixels.from_disc - d[0]) / length, 0.0, 1.0)
-    dv = pixels.v - (v[0] + (v[1] - v[0]) * share)
     dd = pixels.from_disc - (d[0] + length * share)
     du = pixels.aside - u
-    return np.asarray(np.sqrt(du * du + dv * dv + dd * dd) - r)
+    dv = pixels.v - (v[0] + (v[1] - v[0]) * share)
+    # the joint runs from the canal outwards and backwards
+    along, across = 0.77 * du + 0.64 * dv, 0.77 * dv - 0.64 * du
+    return np.asarray(np.sqrt(np.square(along / 1.55) + across * across + dd * dd) - radius)
 
 
 def _facet_size(pixels: Pixels) -> Field:
@@ -148,52 +162,48 @@ def _facet_size(pixels: Pixels) -> Field:
 def _superior_process(pixels: Pixels) -> Field:
     """From the lower vertebra's pedicle up to its tip in front of the joint."""
     upward = np.clip((14.0 - pixels.from_disc) / 24.0, 0.0, 1.0)
-    radius = (6.0 - 2.8 * upward) * _facet_size(pixels)
-    u = _FACET_U.take(pixels.disc) + 3.2 + 0.0 * upward
-    tall = (pixels.disc < _FIRST_SACRAL).astype(np.float32)
-    return _capsule(pixels, (13.0, -7.5), u, (10.5, 13.5), radius * tall)
+    radius = (5.2 - 2.6 * upward) * _facet_size(pixels)
+    lumbar = np.where(pixels.disc < _FIRST_SACRAL, 0.0, 30.0)
+    u = FACET_U.take(pixels.disc) + 3.4
+    return _process(pixels, (13.0, -7.5), u, (10.0, 13.0), radius) + lumbar
 
 
 def _inferior_process(pixels: Pixels) -> Field:
     """From the upper vertebra's lamina down behind the joint."""
-    radius = 4.6 * _facet_size(pixels) * (pixels.disc < _FIRST_SACRAL)
-    u = _FACET_U.take(pixels.disc) - 1.8
-    return _capsule(pixels, (-17.0, 8.5), u, (14.5, 20.0), radius)
+    lumbar = np.where(pixels.disc < _FIRST_SACRAL, 0.0, 30.0)
+    u = FACET_U.take(pixels.disc) - 1.6
+    return _process(pixels, (-17.0, 8.5), u, (14.0, 19.5), 4.0 * _facet_size(pixels)) + lumbar
 
 
 def _transverse_process(pixels: Pixels) -> Field:
-    heights = np.asarray(pixels.anatomy.habitus.body_height_mm, np.float32)
-    dt = (pixels.from_body + heights.take(pixels.body) * 0.16) / 4.6
+    dt = (pixels.from_body + _body_half_height(pixels) * 0.32) / 4.6
     dv = (pixels.v - 10.5 - 0.12 * (pixels.aside - 18.0)) / 3.0
     ring = (np.sqrt(dt * dt + dv * dv) - 1.0) * 3.0
-    return np.asarray(np.maximum(ring, np.maximum(pixels.aside - 40.0, 15.0 - pixels.aside)))
+    return corner(ring, np.maximum(pixels.aside - 38.0, 15.0 - pixels.aside), 1.5)
 
 
 def _lamina(pixels: Pixels) -> Field:
     """Two plates that meet in the mid-line behind the canal, the lower half of a level high."""
     roof = 20.5 + 0.2 * pixels.from_arch - 0.42 * pixels.aside
-    sacral = (pixels.arch >= _FIRST_SACRAL).astype(np.float32)
-    roof = roof - sacral * 4.0
+    roof = roof - np.where(pixels.arch < _FIRST_SACRAL, 0.0, 4.0)
     plate = np.abs(pixels.v - roof) - 2.9
-    return _corner(plate, np.maximum(np.abs(pixels.from_arch) - 8.5, pixels.aside - 15.0), 1.5)
+    return corner(plate, np.maximum(np.abs(pixels.from_arch) - 8.5, pixels.aside - 15.0), 1.5)
 
 
 def _spinous_process(pixels: Pixels) -> Field:
     length = _SPINOUS_MM.take(pixels.arch)
     back = pixels.v - 20.0
+    share = np.clip(back / length, 0.0, 1.0)
     heights = np.asarray(pixels.anatomy.habitus.body_height_mm, np.float32).take(pixels.arch)
-    half = np.minimum(0.36 * heights, 0.46 * heights * pixels.stretch) * (
-        0.8 + 0.3 * np.clip(back / length, 0.0, 1.0)
-    )
+    half = heights * np.minimum(0.34, 0.46 * pixels.stretch) * (0.8 + 0.35 * share)
     tall = np.abs(pixels.from_arch - 2.5 - 0.1 * back) - half
-    thick = pixels.aside - 2.4 - 2.0 * np.clip(back / length, 0.0, 1.0) ** 2
-    rim = _corner(tall, np.maximum(back - length, -back), 4.0)
-    return np.asarray(np.maximum(rim, thick))
+    thick = pixels.aside - 2.4 - 2.0 * share * share
+    return np.asarray(np.maximum(corner(tall, np.maximum(back - length, -back), 5.0), thick))
 
 
 def _paint_basivertebral_vein(image: Field, pixels: Pixels, signals: Signals) -> None:
-    tall = 1.2 + 0.12 * np.clip(pixels.v + 9.0, 0.0, 9.0)
-    distance = np.maximum(np.abs(pixels.from_body) - tall, np.abs(pixels.v + 5.0) - 5.0)
-    distance = np.maximum(distance, pixels.aside - 6.0)
+    tall = 1.0 + 0.14 * np.clip(pixels.v + 9.0, 0.0, 9.0)
+    distance = np.maximum(np.abs(pixels.from_body) - tall, np.abs(pixels.v + 4.0) - 4.5)
+    distance = np.maximum(distance, pixels.aside - 5.0)
     lumbar = (pixels.body < _FIRST_SACRAL).astype(np.float32)
     blend(image, signals.vein, 0.7 * lumbar * inside(distance, 1.5 + pixels.edge_mm))

@@ -99,12 +99,29 @@ def tilted_grades(probabilities: Values) -> Grades:
     return np.asarray(np.argmax(probabilities * np.array(SEVERITY_WEIGHTS), axis=-1), np.int8)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """Freshly drawn studies without pictures: widths and two readers' grades `[studies, 25]`."""
+
+    widths: Values
+    first: Grades
+    second: Grades
+
+    @classmethod
+    def draw(cls, studies: int, seed: int) -> Sample:
+        """A sample of the population that phantoms are drawn from."""
+        rng = np.random.default_rng(seed)
+        widths = population().draw(studies, rng)
+        return cls(widths, read(widths, rng), read(widths, rng))
+
+    def kappas(self) -> dict[Family, float]:
+        """Kappa of the two readers, by family."""
+        return {family: _kappa(self.first, self.second, family) for family in Family}
+
+
 def reader_kappas(studies: int = 20_000, seed: int = 0) -> dict[Family, float]:
     """Kappa of two simulated readers on a fresh sample, by family."""
-    rng = np.random.default_rng(seed)
-    widths = population().draw(studies, rng)
-    first, second = read(widths, rng), read(widths, rng)
-    return {family: _kappa(first, second, family) for family in Family}
+    return Sample.draw(studies, seed).kappas()
 
 
 def _kappa(first: Grades, second: Grades, family: Family) -> float:
@@ -146,13 +163,19 @@ def labels_of(folder: Path, truth: Truth) -> tuple[Grades, Values]:
     return np.array(labels, np.int8), widths
 
 
-def report(folder: Path, sample: int) -> dict[str, Any]:
-    """All that the command prints: readers' kappas and the oracle's figures on a cohort."""
-    truth = read_truth(folder / "morphology.csv")
-    labels, widths = labels_of(folder, truth)
+def report(folder: Path | None, studies: int) -> dict[str, Any]:
+    """All that the command prints: readers' kappas on a sample, the oracle's figures.
+
+    The oracle is judged on the labels of the cohort in `folder`, or on the sample where None.
+    """
+    sample = Sample.draw(studies, seed=0)
+    labels, widths = sample.first, sample.widths
+    if folder is not None:
+        labels, widths = labels_of(folder, read_truth(folder / "morphology.csv"))
     return {
+        "input": None if folder is None else str(folder),
         "studies": len(labels),
-        "reader_kappas": {str(f): round(k, 4) for f, k in reader_kappas(sample).items()},
+        "reader_kappas": {str(f): round(k, 4) for f, k in sample.kappas().items()},
         "oracle": oracle_figures(labels, widths),
     }
 
@@ -182,8 +205,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="How well readers agree and how well the best possible grader does.",
         epilog="example: python -m lumbar.phantom.oracle --input runs/phantom",
     )
-    parser.add_argument("--input", type=Path, required=True, help="folder of a phantom cohort")
-    parser.add_argument("--sample", type=int, default=20_000, help="studies for the kappas")
+    parser.add_argument(
+        "--input", type=Path, help="folder of a phantom cohort (default: judge on the sample)"
+    )
+    parser.add_argument(
+        "--sample", type=int, default=20_000, help="studies drawn for the kappas (default 20000)"
+    )
     options = parser.parse_args(arguments)
     try:
         content = report(options.input, options.sample)

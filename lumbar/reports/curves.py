@@ -14,8 +14,8 @@ from lumbar.errors import FormatError
 
 __all__ = ["Line", "learning_curves", "line_chart", "read_history"]
 
-WIDTH, HEIGHT = 340, 196
-"""viewBox: near the width it is shown at, so that 11 px text stays 11 px on a phone."""
+WIDTH, HEIGHT = 300, 190
+"""viewBox: near the width it is shown at, so that its text keeps its size on a phone."""
 LEFT, RIGHT, TOP, BOTTOM = 40, 10, 10, 26
 
 
@@ -81,8 +81,8 @@ class _Frame:
 def _figures_of(model: str, records: Sequence[Mapping[str, Any]]) -> str:
     charts = [
         ("loss", [("train_loss", "training", "a"), ("validation_loss", "validation", "b")]),
-        ("accuracy", [("accuracy", "accuracy, validation", "b")]),
-        ("distance", [("median_error_px", "median distance in px, validation", "b")]),
+        ("accuracy", [("accuracy", "validation", "b")]),
+        ("distance in pixels", [("median_error_px", "median, validation", "b")]),
     ]
     figures = ""
     for name, wanted in charts:

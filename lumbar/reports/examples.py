@@ -19,6 +19,9 @@ __all__ = ["Example", "Mark", "example_figure"]
 SHOWN_PX = 448
 """Pictures are shown at most this large: a page of a dozen stays under two megabytes."""
 
+Place = tuple[float, float]
+"""(x, y) on the picture as shown."""
+
 
 class Mark(NamedTuple):
     """A landmark on a slice: (column, row) in its pixels, a short label, and its two grades.
@@ -50,9 +53,13 @@ def example_figure(example: Example) -> str:
     """The example as an HTML figure: picture, marks and the grades in words."""
     picture, width, height = _picture(example)
     columns, rows = example.image.shape[1], example.image.shape[0]
-    marks = "".join(
-        _mark(mark, (mark.x + 0.5) * width / columns, (mark.y + 0.5) * height / rows, width)
+    places = [
+        ((mark.x + 0.5) * width / columns, (mark.y + 0.5) * height / rows)
         for mark in example.points
+    ]
+    marks = "".join(
+        _mark(mark, place, width, _leftwards(place, places, width))
+        for mark, place in zip(example.points, places, strict=True)
     )
     grades = "".join(_grade(mark) for mark in example.points)
     return (
@@ -81,12 +88,19 @@ def _picture(example: Example) -> tuple[str, int, int]:
     return f"data:image/png;base64,{code}", width, height
 
 
-def _mark(mark: Mark, x: float, y: float, width: int) -> str:
-    """A disc in our grade's colour inside a ring in the readers'; its label away from the edge."""
+def _leftwards(place: Place, places: Sequence[Place], width: int) -> bool:
+    """Whether a label goes to the left: the edge, or another mark, is near on the right."""
+    x, y = place
+    beside = [0 < u - x < width / 3 and abs(v - y) < width / 16 for u, v in places]
+    return x > width * 0.72 or any(beside)
+
+
+def _mark(mark: Mark, place: Place, width: int, leftwards: bool) -> str:
+    """A disc in our grade's colour inside a ring in the readers'."""
+    x, y = place
     radius = width / 60
-    outwards = x > width * 0.72
-    label_x = x - 2.2 * radius if outwards else x + 2.2 * radius
-    anchor = "end" if outwards else "start"
+    label_x = x - 2.2 * radius if leftwards else x + 2.2 * radius
+    anchor = "end" if leftwards else "start"
     return (
         f'<g class="mark"><circle class="ring {_style(mark.truth)}" cx="{x:.1f}" cy="{y:.1f}" '
         f'r="{radius * 1.35:.1f}"/><circle class="disc {_style(mark.predicted)}" cx="{x:.1f}" '
@@ -97,11 +111,12 @@ def _mark(mark: Mark, x: float, y: float, width: int) -> str:
 
 def _grade(mark: Mark) -> str:
     ours = mark.predicted.label if mark.predicted is not None else "not assessed"
-    readers = mark.truth.label if mark.truth is not None else "no reading"
-    same = mark.truth is not None and mark.truth is mark.predicted
-    told = "as read" if same else f"read {readers}"
+    told = "no reading" if mark.truth is None else f"read {mark.truth.label}"
+    if mark.truth is not None and mark.truth == mark.predicted:
+        told = "as read"
+    style = "other" if told.startswith("read") else "same"
     return (
-        f'<li class="{"same" if same else "other"}"><i class="chip {_style(mark.predicted)}"></i>'
+        f'<li class="{style}"><i class="chip {_style(mark.predicted)}"></i>'
         f"<span>{escape(mark.label)}</span><b>{ours}</b><em>{told}</em></li>"
     )
 

@@ -118,24 +118,34 @@ def _tile(
 
 def _kappa_tile(metrics: Metrics) -> str:
     tracks = "".join(
-        f'<div class="row"><span>{title_of(name)}</span><b>{figure(part["kappa"])}</b></div>'
-        + _track(part["kappa"], [("readers", metrics["reader_kappa"][name])], 1.0)
+        f'<p class="row"><span>{title_of(name)} <b>{figure(part["kappa"])}</b></span>'
+        f"<span>readers <b>{metrics['reader_kappa'][name]:.2f}</b></span></p>"
+        + _bar(part["kappa"], [metrics["reader_kappa"][name]], 1.0)
         for name, part in metrics["families"].items()
     )
     return (
         '<section class="tile kappas"><h3>Agreement</h3>'
-        f"<p class='words'>kappa with the readers, and theirs with each other</p>{tracks}</section>"
+        f"<p class='words'>kappa with the readers, theirs beside it</p>{tracks}</section>"
     )
 
 
-def _track(value: float | None, references: Iterable[tuple[str, float]], top: float) -> str:
+def _track(value: float | None, references: Sequence[tuple[str, float]], top: float) -> str:
     """A bar to our value and a tick at each reference, which is named beneath."""
+    key = "".join(
+        f'<span class="t{number}">{escape(name)} <b>{figure(reference)}</b></span>'
+        for number, (name, reference) in enumerate(references)
+    )
+    bar = _bar(value, [reference for _, reference in references], top)
+    return f'{bar}<p class="refs">{key}</p>'
+
+
+def _bar(value: float | None, references: Sequence[float], top: float) -> str:
     fill = f'<i class="fill" style="width:{_percent(value, top)}"></i>' if value else ""
-    ticks, key = "", ""
-    for number, (name, reference) in enumerate(references):
-        ticks += f'<i class="tick t{number}" style="left:{_percent(reference, top)}"></i>'
-        key += f'<span class="t{number}">{escape(name)} <b>{figure(reference)}</b></span>'
-    return f'<div class="track">{fill}{ticks}</div><p class="refs">{key}</p>'
+    ticks = "".join(
+        f'<i class="tick t{number}" style="left:{_percent(reference, top)}"></i>'
+        for number, reference in enumerate(references)
+    )
+    return f'<div class="track">{fill}{ticks}</div>'
 
 
 def _percent(value: float | None, top: float) -> str:
@@ -156,7 +166,7 @@ def _disc(level: Level) -> str:
         else "M12 48 L12 34 Q12 30 16 30 L32 30 Q36 30 36 34 L36 48 Z"
     )
     return (
-        '<svg viewBox="0 0 48 48" aria-hidden="true">'
+        '<svg viewBox="0 0 48 48" preserveAspectRatio="none" aria-hidden="true">'
         '<path class="bone" d="M12 0 L12 14 Q12 18 16 18 L32 18 Q36 18 36 14 L36 0 Z"/>'
         '<rect class="disc" x="9" y="20" width="30" height="8" rx="4"/>'
         f'<path class="bone" d="{below}"/></svg>'
@@ -175,9 +185,10 @@ def _cell(part: Metrics) -> str:
 
 
 def _matrix(title: str, part: Metrics) -> str:
-    head = "".join(f"<th scope='col'>{severity.label}</th>" for severity in Severity)
+    labels = [severity.label.replace("/", "/<wbr>") for severity in Severity]
+    head = "".join(f"<th scope='col'>{label}</th>" for label in labels)
     rows = "".join(
-        f"<tr><th scope='row'>{severity.label}</th>{_shares(part['confusion'][severity])}</tr>"
+        f"<tr><th scope='row'>{labels[severity]}</th>{_shares(part['confusion'][severity])}</tr>"
         for severity in Severity
     )
     return (
@@ -199,7 +210,8 @@ def _shares(counts: Sequence[int]) -> str:
 
 
 def _tone(share: float) -> str:
-    return "strong" if share > 0.5 else "soft"
+    """Whether the shade is deep enough for white letters (4.5 to 1 by day, WCAG 1.4.3)."""
+    return "strong" if share > 0.78 else "soft"
 
 
 def _table(

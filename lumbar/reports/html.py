@@ -41,7 +41,7 @@ def write_report(
     """
     sections = [
         headline(metrics),
-        _section("By place", "", _anatomy(metrics)),
+        _section("Where in the spine", "", _anatomy(metrics)),
         _curves(list(history)),
         _section(
             "What was confused with what",

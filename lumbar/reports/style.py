@@ -44,7 +44,7 @@ main .lead { margin: 0 0 22px; color: var(--soft); max-width: 70ch; }
 figure { margin: 0; }
 figcaption strong { display: block; }
 
-.tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: 14px; margin-top: -44px; }
+.tiles { display: grid; grid-template-columns: repeat(4, 1fr); gap: 14px; margin: -44px 0 64px; }
 .tile { padding: 18px 18px 16px; display: flex; flex-direction: column; }
 .tile h3 { margin: 0; font-size: .95rem; font-weight: 650; }
 .big { margin: 4px 0 0; font-size: 3rem; line-height: 1.05; color: var(--deep);
@@ -66,11 +66,11 @@ figcaption strong { display: block; }
   margin-right: 6px; border-left: 2px solid var(--ink); }
 .refs .t1::before { border-left-color: var(--warm); }
 .refs .t2::before { border-left: 3px double var(--mild); }
-.kappas .row { display: flex; justify-content: space-between; font-size: .9rem; }
-.kappas .words { margin-bottom: 8px; }
-.kappas .track { margin: 5px 0 6px; height: 6px; }
-.kappas .refs { min-height: 0; margin-bottom: 8px; }
-.kappas .refs:last-child { margin-bottom: 0; }
+.kappas .row { display: flex; justify-content: space-between; font-size: .82rem; margin: 10px 0 0;
+  color: var(--soft); white-space: nowrap; }
+.kappas .row b { color: var(--ink); }
+.kappas .words { margin-bottom: 6px; }
+.kappas .track { margin: 6px 0 8px; height: 6px; }
 
 .anatomy { display: grid; grid-template-columns: minmax(0, 2.2fr) minmax(220px, 1fr); gap: 36px;
   align-items: center; }
@@ -78,19 +78,18 @@ figcaption strong { display: block; }
 .spine { border-collapse: separate; border-spacing: 0; width: 100%; table-layout: fixed; }
 .spine th { font-weight: 500; font-size: .85rem; padding: 0 4px 8px; color: var(--soft);
   vertical-align: bottom; line-height: 1.25; }
-.spine tbody th { padding: 0; width: 92px; }
-.spine thead td { width: 92px; }
-.spine tbody th span { display: block; width: 42px; float: left; line-height: 60px;
-  text-align: left; color: var(--ink); font-weight: 650; }
-.spine svg { width: 48px; height: 64px; float: right; display: block; }
-.spine td:not(:empty) { height: 64px; text-align: center; border: 2px solid var(--page);
+.spine tbody th { padding: 0; position: relative; text-align: left; vertical-align: middle; }
+.spine tbody th, .spine thead td { width: 104px; }
+.spine tbody th span { color: var(--ink); font-weight: 650; }
+.spine svg { position: absolute; right: 10px; top: 0; width: 46px; height: 100%; display: block; }
+.spine tbody td { height: 66px; text-align: center; border: 2px solid var(--page);
   border-radius: 7px; }
 .bone { fill: var(--bone); }
 rect.disc { fill: var(--disc); }
 .spine td, .matrix td { background: color-mix(in srgb, var(--tint) calc(var(--v, 0) * 88% + 6%),
   var(--panel)); }
 .spine td b { display: block; line-height: 1.2; font-size: 1.05rem; }
-td small { font-size: .75rem; opacity: .85; }
+td small { font-size: .75rem; }
 td.strong { color: var(--on-tint); }
 td.empty { color: var(--soft); background: none; }
 .spine thead td { background: none; border: 0; }
@@ -99,8 +98,11 @@ td.empty { color: var(--soft); background: none; }
   background: linear-gradient(90deg, color-mix(in srgb, var(--tint) 6%, var(--panel)),
   color-mix(in srgb, var(--tint) 94%, var(--panel))); }
 
-.curves, .matrices { display: grid; gap: 14px; grid-template-columns: repeat(3, minmax(0, 1fr)); }
-.curve { padding: 16px 14px 10px; }
+.matrices { display: grid; gap: 14px; grid-template-columns: repeat(3, minmax(0, 1fr)); }
+.curves { display: grid; gap: 14px;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 240px), 1fr)); }
+.curve { padding: 16px 14px 10px; display: flex; flex-direction: column; }
+.curve .chart { margin-top: auto; }
 .curve figcaption { padding: 0 4px 6px; }
 .key { margin-right: 14px; font-size: .85rem; color: var(--soft); white-space: nowrap; }
 .key b { color: var(--ink); }
@@ -108,7 +110,7 @@ td.empty { color: var(--soft); background: none; }
   vertical-align: .25em; background: var(--warm); }
 .key.b::before { background: var(--tint); }
 .chart { display: block; width: 100%; height: auto; }
-.chart text { font: 11px var(--sans); fill: var(--soft); font-variant-numeric: tabular-nums; }
+.chart text { font: 12.5px var(--sans); fill: var(--soft); font-variant-numeric: tabular-nums; }
 .grid { stroke: var(--rule); stroke-width: 1; }
 .line { fill: none; stroke-width: 2.2; stroke-linejoin: round; stroke: var(--warm); }
 .line.b { stroke: var(--tint); }
@@ -146,7 +148,7 @@ circle.dot { fill: var(--warm); } circle.dot.b { fill: var(--tint); }
 .examples { display: grid; gap: 14px; grid-template-columns: repeat(3, minmax(0, 1fr)); }
 .example { overflow: hidden; }
 .film { background: #000; }
-.film svg { display: block; width: 100%; height: auto; max-height: 440px; }
+.film svg { display: block; width: 100%; height: auto; aspect-ratio: 1; }
 .mark circle { fill: none; stroke-width: 3; stroke: #cfd8dc; }
 .mark text { font: 600 17px var(--sans); fill: #fff; paint-order: stroke; stroke: #000c;
   stroke-width: 4px; stroke-linejoin: round; }
@@ -156,10 +158,10 @@ circle.dot { fill: var(--warm); } circle.dot.b { fill: var(--tint); }
 .mark .ring.severe { stroke: #ff5f54; } .mark .disc.severe { fill: #ff5f54; }
 .mark .ring.none { stroke-dasharray: 3 4; } .mark .disc.none { fill: none; stroke: none; }
 .example figcaption { padding: 14px 18px 16px; }
-.example ul { list-style: none; margin: 8px 0 0; padding: 0; font-size: .88rem; }
-.example li { display: grid; grid-template-columns: 12px minmax(56px, auto) 1fr auto; gap: 10px;
+.example ul { list-style: none; margin: 8px 0 0; padding: 0; font-size: .82rem; }
+.example li { display: grid; grid-template-columns: 12px minmax(44px, auto) 1fr auto; gap: 8px;
   align-items: center; padding: 3px 0; }
-.example em { font-style: normal; color: var(--soft); }
+.example em { font-style: normal; color: var(--soft); white-space: nowrap; }
 .example .other em { color: var(--warm); font-weight: 600; }
 .chip { width: 11px; height: 11px; border-radius: 50%; background: var(--mild); }
 .chip.moderate { background: var(--moderate); } .chip.severe { background: var(--severe); }
@@ -173,20 +175,20 @@ footer ul { margin: 0; padding-left: 1.1em; max-width: 80ch; }
 footer li { margin-bottom: 6px; }
 
 @media (max-width: 960px) {
-  .tiles, .curves, .matrices, .examples { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+  .tiles, .matrices, .examples { grid-template-columns: repeat(2, minmax(0, 1fr)); }
   .anatomy { grid-template-columns: minmax(0, 1fr); }
 }
 @media (max-width: 600px) {
   .tiles, .curves, .matrices, .examples { grid-template-columns: minmax(0, 1fr); }
   main > section { margin-bottom: 48px; }
   .refs { min-height: 0; }
+  .measures tbody th { white-space: normal; min-width: 118px; line-height: 1.3; }
+  .measures tbody th, .measures caption { padding-left: 14px; }
   .spine tbody th, .spine thead td { width: 62px; }
   .spine svg { display: none; }
-  .spine tbody th span { width: auto; }
   .spine th { font-size: .75rem; padding: 0 1px 6px; }
   .spine td small { display: none; }
-  .spine td:not(:empty) { height: 48px; }
-  .spine tbody th span { line-height: 48px; }
+  .spine tbody td { height: 48px; }
 }
 @media print { header { background: none; color: var(--ink); } .tiles { margin-top: 0; } }
 """

@@ -162,6 +162,8 @@ def _write_one(folder: Path, recipe: Recipe, place: int) -> StudyRows:
     traps = frozenset(recipe.traps)
     study = make_study(recipe.seed, recipe.first + place, recipe.size, traps)
     images = "train_images" if place < recipe.studies else "test_images"
+    if "nested_names" in traps:
+        images = "export"
     files = write_study(study, folder / images, traps)
     points = trap_points(list(study.points()), traps, recipe.seed, study.study_id)
     return rows_of(study, points, files)

@@ -48,7 +48,7 @@ TRAPS: Mapping[str, str] = MappingProxyType(
         "missing_t1": "no sagittal T1 series",
         "missing_axial": "no axial series",
         "single_block_axial": "axial slices in one parallel block (without it: as drawn)",
-        "nested_names": "files without extension in nested folders, not <series>/<n>.dcm",
+        "nested_names": "as a hospital exports: files without extension, nested below export/",
     }
 )
 """Name of every trap and what it does."""

@@ -32,7 +32,7 @@ ENHANCED_MR = "1.2.840.10008.5.1.4.1.1.4.1"
 
 
 def write_study(study: PhantomStudy, folder: Path, traps: frozenset[str] = frozenset()) -> int:
-    """Writes the study's files below `folder/<study_id>`; returns how many.
+    """Writes the study's files below `folder`; returns how many.
 
     Raises OSError where the folder cannot be written.
     """
@@ -58,7 +58,9 @@ def file_path(
     `order` is the series' place in the study, 1 for the first.
     """
     if "nested_names" in traps:
-        return Path(study.study_id, "DICOM", "ST00", f"SE{order:03d}", f"IM{piece.number:06d}")
+        return Path(
+            f"PA{study.study_id}", "DICOM", "ST00", f"SE{order:03d}", f"IM{piece.number:06d}"
+        )
     return Path(study.study_id, series.series_id, f"{piece.number}.dcm")
 
 

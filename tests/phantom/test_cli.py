@@ -23,7 +23,7 @@ def test_a_cohort_is_written_and_described_in_the_last_line(
     report = json.loads(captured.out.strip().split("\n")[-1])
     assert report["studies"] == 1
     assert report["traps"] == ["nested_names"]
-    files = [p for p in (tmp_path / "c" / "train_images").rglob("*") if p.is_file()]
+    files = [p for p in (tmp_path / "c" / "export").rglob("*") if p.is_file()]
     assert report["files"] == len(files) > 40
     assert all(path.suffix == "" for path in files)
     assert "1 of 1 studies" in captured.err

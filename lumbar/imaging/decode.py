@@ -153,8 +153,8 @@ def _through_plugin(dataset: Dataset, header: Header, syntax: UID) -> NDArray[An
             f"{header.source}: pixels in {syntax.name}, which cannot be decoded; export the file "
             "as Explicit VR Little Endian"
         ) from None
-    plugin = next((name for name in _PLUGINS if name in decoder.available_plugins), None)
-    if plugin is None:
+    plugin = next((name for name in _PLUGINS if name in decoder.available_plugins), "")
+    if not decoder.is_available:
         needed = "; ".join(decoder.missing_dependencies)
         raise DecodeError(f"{header.source}: pixels in {syntax.name}; install one of: {needed}")
     try:

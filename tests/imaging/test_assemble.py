@@ -1,0 +1,116 @@
+"""The order of space, angulation blocks, doubles, patients kept apart, the best series first."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from conftest import AXIAL, SAGITTAL
+
+from lumbar.domain import View
+from lumbar.errors import InputError
+from lumbar.imaging.assemble import Stack, arrange, one_patient, rank
+from lumbar.imaging.roles import Role
+
+
+def positions(headers) -> list[tuple[float, ...]]:
+    return [tuple(header.plane.origin_mm.tolist()) for header in headers]
+
+
+def tilted(degrees: float) -> tuple[float, ...]:
+    angle = np.radians(degrees)
+    return (1.0, 0.0, 0.0, 0.0, float(np.cos(angle)), float(-np.sin(angle)))
+
+
+def test_sagittal_slices_run_from_the_patients_right_to_the_left(make_header) -> None:
+    headers = [make_header((x, 0.0, 0.0), number=9 - i) for i, x in enumerate((8, -8, 0, 4, -4))]
+    ordered, blocks, _ = arrange(headers)
+    assert [x for x, _, _ in positions(ordered)] == [-8, -4, 0, 4, 8]
+    assert blocks == (0,) * 5
+
+
+def test_axial_slices_run_from_head_to_foot(make_header) -> None:
+    headers = [make_header((0.0, 0.0, z), AXIAL) for z in (-4.0, 8.0, 0.0, 4.0)]
+    assert [z for _, _, z in positions(arrange(headers)[0])] == [8, 4, 0, -4]
+
+
+@pytest.mark.parametrize("signs", [(0, -1, 0, 0, 0, -1), (0, 1, 0, 0, 0, 1), (0, 0, -1, 0, 1, 0)])
+def test_the_order_does_not_depend_on_the_signs_of_the_orientation(make_header, signs) -> None:
+    headers = [make_header((x, 0.0, 0.0), tuple(map(float, signs))) for x in (4.0, -4.0, 0.0)]
+    assert [x for x, _, _ in positions(arrange(headers)[0])] == [-4, 0, 4]
+
+
+def test_neither_file_order_nor_instance_numbers_change_anything(make_header) -> None:
+    made = [make_header((0.0, 0.0, 4.0 * i), tilted(20 * (i // 6)), number=i) for i in range(30)]
+    expected = positions(arrange(made)[0]), arrange(made)[1]
+    shuffle = random.Random(5)
+    for _ in range(5):
+        numbers = shuffle.sample(range(30), 30)
+        mixed = [replace(h, number=n) for h, n in zip(made, numbers, strict=True)]
+        shuffle.shuffle(mixed)
+        ordered, blocks, _ = arrange(mixed)
+        assert (positions(ordered), blocks) == expected
+
+
+def test_slices_of_another_angle_are_a_block_of_their_own(make_header) -> None:
+    made = [make_header((0.0, 0.0, -3.5 * i), tilted(0.0)) for i in range(4)]
+    made += [make_header((0.0, 0.0, -3.5 * i), tilted(25.0)) for i in range(4, 7)]
+    assert arrange(made)[1] == (0, 0, 0, 0, 1, 1, 1)
+
+
+def test_a_gap_between_parallel_slices_ends_a_block(make_header) -> None:
+    made = [make_header((0.0, 0.0, -z), AXIAL) for z in (0.0, 3.5, 7.0, 20.0, 23.5, 27.0)]
+    assert arrange(made)[1] == (0, 0, 0, 1, 1, 1)
+
+
+def test_of_two_slices_at_one_place_one_is_kept_and_the_other_listed(make_header) -> None:
+    made = [make_header((4.0 * i, 0.0, 0.0), source=f"{i}.dcm") for i in range(3)]
+    ordered, _, aside = arrange([*made, replace(made[1], source="1 copy.dcm")])
+    assert len(ordered) == 3
+    assert [(a.file, a.reason) for a in aside] == [("1.dcm", "shows the same place as 1 copy.dcm")]
+
+
+def test_of_two_echoes_at_one_place_the_later_is_kept(make_header) -> None:
+    early, late = make_header(echo_ms=12.0, source="a"), make_header(echo_ms=100.0, source="b")
+    assert [header.echo_ms for header in arrange([early, late])[0]] == [100.0]
+
+
+def test_a_slice_without_position_among_placed_ones_is_set_aside(make_header) -> None:
+    lost = make_header(None, source="lost.dcm", plane_reason="without PixelSpacing")
+    ordered, _, aside = arrange([make_header(), lost])
+    assert len(ordered) == 1
+    assert "without PixelSpacing" in aside[0].reason
+
+
+def test_pictures_without_any_geometry_follow_their_numbers(make_header) -> None:
+    made = [make_header(None, number=n, source=f"{n}.png") for n in (10, 9, 2)]
+    assert [header.number for header in arrange(made)[0]] == [2, 9, 10]
+
+
+def test_two_patients_in_one_study_are_refused(make_header) -> None:
+    with pytest.raises(InputError, match="2 different PatientIDs"):
+        one_patient([make_header(patient="a"), make_header(patient="b")], "study")
+
+
+def test_of_several_series_of_a_view_the_one_that_covers_more_comes_first(make_header) -> None:
+    role = Role(View.AXIAL_T2, "axial")
+    short, long = (
+        Stack(
+            name, *arrange([make_header((0.0, 0.0, -4.0 * i), AXIAL) for i in range(n)])[:2], role
+        )
+        for name, n in (("short", 5), ("long", 40))
+    )
+    best, second = rank([short, long])
+    assert (best.series_id, second.series_id) == ("long", "short")
+    assert "number 2 of 2" in second.role.reason
+
+
+def test_plain_t2_comes_before_stir(make_header) -> None:
+    role = Role(View.SAGITTAL_T2, "sagittal")
+    stacks = [
+        Stack(words, (make_header((0.0, 0.0, 0.0), SAGITTAL, description=words),), (0,), role)
+        for words in ("STIR", "T2")
+    ]
+    assert [stack.series_id for stack in rank(stacks)] == ["T2", "STIR"]

@@ -1,0 +1,64 @@
+"""DICOM to PNG files as the customer's process has it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from lumbar.imaging.export import windowed
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def export(root: Path, output: Path) -> tuple[int, dict[str, object]]:
+    """Exit code and result of the job, run as a person runs it."""
+    command = [sys.executable, "jobs/export_png.py", "--input", str(root), "--output", str(output)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.returncode, json.loads(done.stdout.splitlines()[-1]) if done.stdout else {}
+
+
+def test_the_window_of_a_header_maps_its_edges_to_black_and_white() -> None:
+    shown = windowed(np.array([[0, 100, 200, 300]], np.float32), (200.5, 201.0))
+    assert shown.tolist() == [[0, 0, 128, 255]]
+
+
+def test_every_slice_becomes_a_png_and_no_identity_is_written(
+    tmp_path: Path, stack_of_files
+) -> None:
+    root, output = tmp_path / "in", tmp_path / "out"
+    for name, data in stack_of_files(PatientID="CANARY", PatientName="CANARY").items():
+        path = root / "train_images" / "77" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    code, result = export(root, output)
+    assert (code, result["slices"], result["failed"]) == (0, 15, 0)
+    with Image.open(output / "77" / "2" / "4.png") as picture:
+        assert picture.size == (30, 20)
+    assert not [p for p in output.rglob("*") if p.is_file() and b"CANARY" in p.read_bytes()]
+
+
+def test_a_picture_that_cannot_be_decoded_is_listed_and_the_exit_code_says_so(
+    tmp_path: Path, stack_of_files
+) -> None:
+    root, output = tmp_path / "in", tmp_path / "out"
+    files = stack_of_files()
+    files["1/2.dcm"] = files["1/2.dcm"][:-300]
+    for name, data in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    code, result = export(root, output)
+    with (output / "failures.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert (code, result["slices"], result["failed"]) == (3, 14, 1)
+    assert [(row["file"], row["kind"]) for row in rows] == [("1/2.dcm", "failed")]
+
+
+def test_an_input_that_is_not_there_fails_with_its_name(tmp_path: Path) -> None:
+    assert export(tmp_path / "nowhere", tmp_path / "out")[0] == 1

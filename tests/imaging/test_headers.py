@@ -1,0 +1,133 @@
+"""What a header is read as, and what is refused with which words."""
+
+from __future__ import annotations
+
+import warnings
+
+import pytest
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence
+
+from lumbar.errors import DecodeError, FormatError
+from lumbar.imaging import read_headers
+from lumbar.imaging.headers import headers_of
+
+
+def test_a_file_without_modality_class_times_and_with_illegal_uids_is_read_in_silence(
+    make_dicom,
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom's own, on writing them
+        data = make_dicom(StudyInstanceUID="100206310", SOPInstanceUID="100206310.1.1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (header,) = read_headers(data, "1.dcm")
+    assert (header.study_id, header.instance_id) == ("100206310", "100206310.1.1")
+    assert header.echo_ms is None
+    assert header.plane is not None
+
+
+def test_the_patients_id_is_in_no_header_and_no_representation(make_dicom) -> None:
+    (header,) = read_headers(make_dicom(PatientID="CANARY^ID", PatientName="CANARY"), "1.dcm")
+    assert "CANARY" not in repr(header)
+    assert header.patient
+    assert "CANARY" not in header.patient
+
+
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [
+        ({"Modality": "CT"}, "modality CT, not MR"),
+        ({"Modality": "SR"}, "modality SR, not MR"),
+        ({"BodyPartExamined": "KNEE"}, "shows the knee"),
+        ({"Rows": None}, "no picture"),
+    ],
+)
+def test_what_is_no_slice_of_a_lumbar_mri_is_refused_by_name(make_dicom, attributes, words) -> None:
+    with pytest.raises(FormatError, match=f"a.dcm: {words}"):
+        read_headers(make_dicom(**attributes), "a.dcm")
+
+
+def test_a_dicomdir_is_refused_as_a_directory(make_dataset) -> None:
+    dataset = make_dataset()
+    dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.1.3.10"
+    with pytest.raises(FormatError, match="DICOMDIR"):
+        headers_of(dataset, "DICOMDIR")
+
+
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [
+        ({"PixelSpacing": None}, "without PixelSpacing"),
+        ({"ImagePositionPatient": None, "PixelSpacing": None}, "ImagePositionPatient, Pixel"),
+        ({"ImageOrientationPatient": [1, 0, 0, 1, 0, 0]}, "perpendicular"),
+    ],
+)
+def test_a_missing_geometry_says_what_is_missing(make_dicom, attributes, words) -> None:
+    (header,) = read_headers(make_dicom(**attributes), "a.dcm")
+    assert header.plane is None
+    assert words in header.plane_reason
+
+
+def test_a_position_that_is_no_number_is_a_missing_one(make_dataset, dicom_bytes) -> None:
+    data = dicom_bytes(make_dataset(ImagePositionPatient=[11.5, 22.5, 33.5]))
+    assert b"22.5" in data
+    (header,) = read_headers(data.replace(b"22.5", b"2x.5"), "a.dcm")
+    assert header.plane_reason == "without ImagePositionPatient"
+
+
+def test_a_file_without_preamble_is_read(make_dicom) -> None:
+    data = make_dicom(SeriesDescription="T1")
+    assert read_headers(data[132:], "bare")[0].description == "T1"
+
+
+def test_text_and_emptiness_are_no_dicom() -> None:
+    with pytest.raises(FormatError, match=r"notes\.dcm: no DICOM file"):
+        read_headers(b"just some notes " * 20, "notes.dcm")
+    with pytest.raises(FormatError, match="empty file"):
+        read_headers(b"", "empty.dcm")
+
+
+def test_a_header_cut_off_in_its_meta_is_damaged(make_dicom) -> None:
+    with pytest.raises(DecodeError, match="copy it again"):
+        read_headers(make_dicom()[:140], "cut.dcm")
+
+
+def enhanced(make_dataset, frames: int) -> Dataset:
+    """An Enhanced MR data set: sagittal frames 4 mm apart, each with its own groups."""
+    import numpy as np
+
+    pixels = np.arange(frames * 20 * 30, dtype=np.uint16).reshape(frames * 20, 30)
+    dataset = make_dataset(
+        pixels,
+        Rows=20,
+        NumberOfFrames=frames,
+        ImagePositionPatient=None,
+        ImageOrientationPatient=None,
+        PixelSpacing=None,
+    )
+    per_frame = []
+    for frame in range(frames):
+        position, item = Dataset(), Dataset()
+        position.ImagePositionPatient = [4.0 * frame, 0, 0]
+        item.PlanePositionSequence = Sequence([position])
+        per_frame.append(item)
+    orientation, measures, shared = Dataset(), Dataset(), Dataset()
+    orientation.ImageOrientationPatient = [0, 1, 0, 0, 0, -1]
+    measures.PixelSpacing = [0.5, 0.5]
+    shared.PlaneOrientationSequence = Sequence([orientation])
+    shared.PixelMeasuresSequence = Sequence([measures])
+    dataset.PerFrameFunctionalGroupsSequence = Sequence(per_frame)
+    dataset.SharedFunctionalGroupsSequence = Sequence([shared])
+    return dataset
+
+
+def test_each_frame_of_an_enhanced_file_has_its_own_position(make_dataset) -> None:
+    headers = headers_of(enhanced(make_dataset, 3), "enhanced.dcm")
+    assert [header.plane.origin_mm[0] for header in headers if header.plane] == [0, 4, 8]
+    assert len({header.instance_id for header in headers}) == 3
+
+
+def test_frames_without_positions_are_refused_with_what_to_do(make_dataset) -> None:
+    with pytest.raises(FormatError, match="export single-frame"):
+        headers_of(make_dataset(NumberOfFrames=4), "cine.dcm")

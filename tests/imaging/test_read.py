@@ -1,0 +1,218 @@
+"""From heaps of files to studies: layouts, archives, uploads, and what is set aside."""
+
+from __future__ import annotations
+
+import io
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lumbar.domain import Side, View
+from lumbar.errors import FormatError, InputError
+from lumbar.imaging import (
+    StudyFiles,
+    describe_study,
+    find_studies,
+    read_study,
+    read_uploaded,
+)
+from lumbar.imaging.png import encode_png
+
+VIEWS = [View.SAGITTAL_T1, View.SAGITTAL_T2, View.AXIAL_T2]
+
+
+def write(folder: Path, files: dict[str, bytes]) -> Path:
+    for name, data in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    return folder
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()
+
+
+@pytest.fixture
+def rsna_root(tmp_path: Path, stack_of_files) -> Path:
+    """A root with one study whose CSV names series 2 as T1 and whose PNG study was squashed."""
+    write(tmp_path / "train_images" / "77", stack_of_files())
+    picture = encode_png(np.full((25, 25), 90, np.uint8))
+    write(tmp_path / "test_images" / "88" / "5", {"8.png": picture, "9.png": picture})
+    (tmp_path / "train_series_descriptions.csv").write_text(
+        "study_id,series_id,series_description\n77,2,Sagittal T1\n"
+    )
+    (tmp_path / "test_series_descriptions.csv").write_text(
+        "study_id,series_id,series_description\n88,5,Sagittal T1\n"
+    )
+    (tmp_path / "slice_geometry.csv").write_text(
+        "study_id,series_id,instance_number,side,rows,columns\n88,5,9,right,400,100\n"
+    )
+    return tmp_path
+
+
+def test_a_tree_is_grouped_by_its_headers_whatever_the_files_are_called(
+    tmp_path: Path, stack_of_files
+) -> None:
+    files = {f"a/b/{i:08x}": data for i, data in enumerate(stack_of_files().values())}
+    study = read_study(write(tmp_path, files))
+    assert study.study_id == "1.2.3"
+    assert [(series.view, len(series)) for series in study.series] == [(v, 5) for v in VIEWS]
+
+
+def test_an_rsna_root_takes_ids_and_numbers_from_its_folders_and_files(
+    tmp_path: Path, stack_of_files
+) -> None:
+    write(tmp_path / "train_images" / "77", stack_of_files(InstanceNumber=99))
+    study = read_study(tmp_path)
+    assert study.study_id == "77"
+    assert {series.series_id for series in study.series} == {"1", "2", "3"}
+    assert [instance.number for instance in study.series[0]] == [1, 2, 3, 4, 5]
+
+
+def test_the_csv_goes_before_the_headers_and_says_so(rsna_root: Path) -> None:
+    study = read_study(rsna_root / "train_images" / "77")
+    reasons = {series.series_id: series.reason for series in study.of_view(View.SAGITTAL_T1)}
+    assert reasons["2"].startswith("named Sagittal T1 by train_series_descriptions.csv")
+
+
+def test_a_squashed_png_of_a_root_gets_its_aspect_and_side(rsna_root: Path) -> None:
+    study = read_study(rsna_root / "test_images" / "88")
+    unknown, known = study.of_view(View.SAGITTAL_T1)[0].instances
+    assert (known.number, known.side, known.aspect) == (9, Side.RIGHT, (2.0, 0.5))
+    assert (unknown.side, unknown.aspect) == (None, (1.0, 1.0))
+
+
+def test_both_image_folders_of_a_root_are_found(rsna_root: Path) -> None:
+    assert sorted(study.study_id for study in find_studies(rsna_root)) == ["77", "88"]
+
+
+def test_a_study_survives_a_pickle_and_a_manifest_row(rsna_root: Path) -> None:
+    for study in find_studies(rsna_root):
+        assert pickle.loads(pickle.dumps(study)) == study
+        assert StudyFiles.from_row(study.to_row()) == study
+
+
+def test_an_archive_of_a_root_reads_as_the_root_does(rsna_root: Path, tmp_path: Path) -> None:
+    names = {p.relative_to(rsna_root).as_posix(): p for p in rsna_root.rglob("*") if p.is_file()}
+    archive = tmp_path / "root.zip"
+    archive.write_bytes(zipped({name: path.read_bytes() for name, path in names.items()}))
+    found = {study.study_id: describe_study(study) for study in find_studies(archive)}
+    for study in find_studies(rsna_root):
+        assert found[study.study_id].series == describe_study(study).series
+
+
+def test_headers_alone_and_pixels_agree_on_roles_reasons_and_counts(rsna_root: Path) -> None:
+    for files in find_studies(rsna_root):
+        described, study = describe_study(files), read_study(files)
+        assert [(s.series_id, s.role, s.reason, s.slices) for s in described.series] == [
+            (s.series_id, s.view, s.reason, len(s)) for s in study.series
+        ]
+
+
+def test_what_is_no_picture_is_set_aside_with_the_reason(tmp_path: Path, stack_of_files) -> None:
+    extra = {"1/notes.txt": b"notes", "2/empty.dcm": b""}
+    study = read_study(write(tmp_path, stack_of_files() | extra))
+    assert {aside.file: aside.reason.split(";")[0] for aside in study.set_aside} == {
+        "1/notes.txt": "no DICOM file",
+        "2/empty.dcm": "an empty file",
+    }
+
+
+def test_a_truncated_slice_is_set_aside_and_the_others_are_read(
+    tmp_path: Path, stack_of_files
+) -> None:
+    files = stack_of_files()
+    files["2/3.dcm"] = files["2/3.dcm"][:-300]
+    study = read_study(write(tmp_path, files))
+    assert [len(series) for series in study.series] == [5, 4, 5]
+    assert [(a.file, a.reason.split(",")[0]) for a in study.set_aside] == [("2/3.dcm", "truncated")]
+
+
+def test_two_patients_under_one_study_are_refused(tmp_path: Path, stack_of_files) -> None:
+    other = {f"x{name}": data for name, data in stack_of_files(PatientID="another").items()}
+    with pytest.raises(InputError, match="different PatientIDs"):
+        read_study(write(tmp_path, stack_of_files() | other))
+
+
+def test_several_studies_are_listed_one_by_one_and_not_read_as_one(
+    tmp_path: Path, stack_of_files
+) -> None:
+    other = {f"x{name}": d for name, d in stack_of_files(StudyInstanceUID="1.9").items()}
+    write(tmp_path, stack_of_files() | other)
+    assert [study.study_id for study in find_studies(tmp_path)] == ["1.2.3", "1.9"]
+    with pytest.raises(InputError, match="holds 2 studies"):
+        read_study(tmp_path)
+
+
+def test_a_folder_without_a_picture_says_so_with_a_reason(tmp_path: Path) -> None:
+    with pytest.raises(FormatError, match=r"no MRI slice among 1 files; notes\.txt: no DICOM"):
+        read_study(write(tmp_path, {"notes.txt": b"notes"}))
+
+
+def test_an_upload_of_a_zip_is_read_as_its_files_are(stack_of_files) -> None:
+    loose = read_uploaded(stack_of_files())
+    (study,) = read_uploaded({"study.zip": zipped(stack_of_files())})
+    assert [s.reason for s in study.series] == [s.reason for s in loose[0].series]
+    assert np.array_equal(
+        study.series[0].instances[2].pixels, loose[0].series[0].instances[2].pixels
+    )
+
+
+def test_one_dicom_slice_is_a_study_of_one_series(stack_of_files) -> None:
+    (study,) = read_uploaded({"slice.dcm": stack_of_files()["1/3.dcm"]})
+    assert [(series.view, len(series)) for series in study.series] == [(View.SAGITTAL_T1, 1)]
+
+
+def test_a_lone_png_has_no_view_unless_it_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path, {"knee.png": encode_png(np.ones((9, 9), np.uint8))}) / "knee.png"
+    (unknown,) = read_study(path, all_series=True).series
+    assert (unknown.view, len(unknown)) == (None, 1)
+    assert unknown.reason == "orientation unknown (a PNG)"
+    told = read_study(path, views=View.SAGITTAL_T1)
+    assert len(told.of_view(View.SAGITTAL_T1)[0]) == 1
+
+
+def test_an_open_view_is_asked_of_the_middle_slice(tmp_path: Path, stack_of_files) -> None:
+    seen = []
+
+    def recognise(pixels):
+        seen.append(pixels.shape)
+        return View.SAGITTAL_T2
+
+    files = {n: d for n, d in stack_of_files(SeriesDescription="LUMBAR").items() if n[0] == "1"}
+    study = read_study(write(tmp_path, files), recognise=recognise)
+    assert len(seen) == 1
+    assert study.series[0].view is View.SAGITTAL_T2
+    assert study.series[0].reason.endswith("its middle slice looks like Sagittal T2/STIR")
+
+
+def test_an_opinion_that_contradicts_the_geometry_is_not_taken(
+    tmp_path: Path, stack_of_files
+) -> None:
+    files = {n: d for n, d in stack_of_files(SeriesDescription="LUMBAR").items() if n[0] == "1"}
+    study = read_study(write(tmp_path, files), recognise=lambda _: View.AXIAL_T2)
+    assert study.series[0].view is None
+
+
+def test_an_archive_inside_an_archive_is_listed_not_opened(stack_of_files) -> None:
+    nested = {"inner.zip": zipped(stack_of_files())} | stack_of_files()
+    (study,) = read_uploaded({"outer.zip": zipped(nested)})
+    assert [(a.file, a.reason) for a in study.set_aside] == [
+        ("inner.zip", "an archive inside an archive is not opened")
+    ]
+
+
+def test_a_folder_of_archives_gives_each_archives_study(tmp_path: Path, stack_of_files) -> None:
+    other = zipped(stack_of_files(StudyInstanceUID="1.9"))
+    write(tmp_path, {"a.zip": zipped(stack_of_files()), "b.zip": other, "c.zip": b"PK\x03\x04no"})
+    found = list(find_studies(tmp_path))
+    assert [study.study_id for study in found] == ["1.2.3", "1.9", "c"]
+    assert "neither a folder nor a zip" in found[2].set_aside[0].reason

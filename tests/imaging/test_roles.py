@@ -1,0 +1,82 @@
+"""Which view a series shows, and why, from tables, words, times and geometry."""
+
+from __future__ import annotations
+
+import pytest
+from conftest import AXIAL, CORONAL, SAGITTAL
+
+from lumbar.domain import View
+from lumbar.imaging.roles import role_from_headers, role_named
+
+
+def test_a_table_is_believed_and_named() -> None:
+    role = role_named("Sagittal T2/STIR", "train_series_descriptions.csv")
+    assert role.view is View.SAGITTAL_T2
+    assert role.reason == "named Sagittal T2/STIR by train_series_descriptions.csv"
+
+
+def test_a_description_that_no_finding_needs_is_unused_not_an_error() -> None:
+    assert role_named("Coronal T2", "x.csv").view is None
+
+
+@pytest.mark.parametrize(
+    ("orientation", "words", "view"),
+    [
+        (SAGITTAL, "T1", View.SAGITTAL_T1),
+        (SAGITTAL, "t2_tse_sag_384", View.SAGITTAL_T2),
+        (SAGITTAL, "SAG STIR", View.SAGITTAL_T2),
+        (SAGITTAL, "SAGT1 FSE", View.SAGITTAL_T1),
+        (SAGITTAL, "T2 STIR SAG", View.SAGITTAL_T2),
+        (AXIAL, "AX T2 FRFSE", View.AXIAL_T2),
+        (AXIAL, "AX T1", None),
+        (AXIAL, "AX T2* GRE", None),
+        (CORONAL, "COR T2", None),
+        (SAGITTAL, "T2 localizer", None),
+        (SAGITTAL, "DWI b800 T2", None),
+    ],
+)
+def test_words_decide_the_contrast_and_geometry_the_plane(
+    make_header, orientation, words, view
+) -> None:
+    assert role_from_headers([make_header((0, 0, 0), orientation, description=words)]).view is view
+
+
+@pytest.mark.parametrize(
+    ("times", "view"),
+    [
+        ((10.0, 500.0, None), View.SAGITTAL_T1),
+        ((100.0, 3500.0, None), View.SAGITTAL_T2),
+        ((40.0, 3500.0, 150.0), View.SAGITTAL_T2),
+        ((15.0, 2000.0, 860.0), View.SAGITTAL_T1),
+        ((40.0, 1300.0, None), None),
+    ],
+)
+def test_without_words_the_times_decide(make_header, times, view) -> None:
+    echo, repetition, inversion = times
+    header = make_header(echo_ms=echo, repetition_ms=repetition, inversion_ms=inversion)
+    assert role_from_headers([header]).view is view
+
+
+def test_without_words_and_times_a_sagittal_series_stays_open_between_t1_and_t2(
+    make_header,
+) -> None:
+    role = role_from_headers([make_header()])
+    assert role.view is None
+    assert role.open_ == (View.SAGITTAL_T1, View.SAGITTAL_T2)
+    assert "contrast unknown" in role.reason
+
+
+def test_a_series_of_several_orientations_is_a_localizer(make_header) -> None:
+    headers = [make_header((0, 0, 0), plane) for plane in (SAGITTAL, AXIAL, CORONAL)]
+    assert role_from_headers(headers).reason.startswith("localizer: axial and coronal and sagit")
+
+
+def test_a_series_called_axial_that_lies_sagittal_is_sagittal(make_header) -> None:
+    role = role_from_headers([make_header(description="Axial T2")])
+    assert role.view is View.SAGITTAL_T2
+
+
+def test_slices_tilted_along_the_lowest_disc_are_still_axial(make_header) -> None:
+    tilted = (1.0, 0.0, 0.0, 0.0, 0.766, -0.643)  # 40 degrees
+    header = make_header((0, 0, 0), tilted, description="T2")
+    assert role_from_headers([header]).view is View.AXIAL_T2

@@ -29,9 +29,16 @@ def paint_around_canal(image: Field, pixels: Pixels, signals: Signals) -> None:
     """Paint, before the bones, what has displaced the foramina's fat, and the ligaments."""
     near = (pixels.v > -4.5) & (pixels.v < 27.0) & (pixels.aside < 27.0)
     part, values = pixels.where(near), image[near]
+    _paint_venous_plexus(values, part, signals)
     _paint_lost_fat(values, part, signals)
     _paint_flavum(values, part, signals)
     image[near] = values
+
+
+def _paint_venous_plexus(image: Field, pixels: Pixels, signals: Signals) -> None:
+    """Veins and a little fat in the hollow behind each vertebral body."""
+    distance = np.maximum(pixels.v - 2.0, pixels.aside - 11.0 + 0.5 * pixels.v)
+    blend(image, 0.5 * (signals.vein + 0.35 * signals.fat), inside(distance, 2.0))
 
 
 def _by_level(pixels: Pixels, left: Field, right: Field) -> Field:
@@ -61,11 +68,11 @@ def _paint_lost_fat(image: Field, pixels: Pixels, signals: Signals) -> None:
     size = np.float32(pixels.anatomy.habitus.foramen)
     dv = pixels.v - _nerve_v(pixels)
     dd = pixels.from_disc + _EXIT_ABOVE_DISC_MM
-    around = np.clip((fat - 0.35) / 0.6, 0.0, 1.0)
+    around = np.clip((fat - 0.42) / 0.5, 0.0, 1.0)
     above = np.clip((fat - 0.05) / 0.6, 0.0, 1.0)
     below = np.clip((fat - 0.10) / 0.8, 0.0, 1.0)
-    front = _NERVE_MM + (4.5 * around) * size
-    back = _NERVE_MM + (4.0 * around) * size
+    front = _NERVE_MM + (6.5 * around) * size
+    back = _NERVE_MM + (5.0 * around) * size
     head = _NERVE_MM + (3.6 * above) * size
     foot = _NERVE_MM + (14.0 * below) * size
     # the keyhole: narrower below, where the disc is in front and the facet behind
@@ -79,7 +86,7 @@ def _paint_lost_fat(image: Field, pixels: Pixels, signals: Signals) -> None:
     lost = share * (1.0 - inside(kept, pixels.edge_mm + 0.4))
     disc = smoothstep(-dv + 0.35 * dd, -2.5, 2.5)
     value = signals.ligament + (signals.annulus * 1.15 - signals.ligament) * disc
-    blend(image, value, lost * np.clip((1.02 - fat) * 12.0, 0.0, 1.0))
+    blend(image, value, lost * np.clip((0.97 - fat) * 3.5, 0.0, 1.0))
 
 
 def _roof(pixels: Pixels) -> Field:
@@ -87,7 +94,9 @@ def _roof(pixels: Pixels) -> Field:
     passages = pixels.anatomy.passages
     middle = pixels.look_up(passages.roof)
     lateral = pixels.look_up_side(passages.roof_lateral)
-    return np.asarray(middle + (lateral - middle) * np.clip((pixels.aside - 1.0) / 7.5, 0.0, 1.0))
+    return np.asarray(
+        middle + (lateral - middle) * np.clip((np.hypot(pixels.aside, 3.0) - 3.0) / 6.2, 0.0, 1.0)
+    )
 
 
 def _front(pixels: Pixels) -> Field:
@@ -121,7 +130,8 @@ def _paint_canal(image: Field, pixels: Pixels, signals: Signals) -> None:
     wall = _CANAL_HALF_MM.take(pixels.body) + 0.22 * np.minimum(np.abs(pixels.from_body), 14.0)
     canal = np.maximum(_front(pixels) - pixels.v, pixels.v - _roof(pixels))
     canal = np.maximum(canal, pixels.aside - wall)
-    fat = signals.fat * (0.62 + 0.3 * smoothstep(pixels.v, 3.0, 9.0))
+    depth = np.maximum(pixels.v, pixels.aside - 5.0)
+    fat = signals.fat * (0.42 + 0.52 * smoothstep(depth, 1.5, 6.0))
     blend(image, fat, inside(canal + 0.3, pixels.edge_mm))
     near = canal < 1.5
     part = pixels.where(near)
@@ -185,12 +195,12 @@ def _paint_traversing_nerves(image: Field, pixels: Pixels, signals: Signals) -> 
 def _paint_exiting_nerves(image: Field, pixels: Pixels, signals: Signals) -> None:
     """Each level's root below its pedicle, thickest at the ganglion within the foramen."""
     d = pixels.from_disc + _EXIT_ABOVE_DISC_MM
-    slope = np.where(d > 0, 1.0, 0.3)
+    slope = np.where(d > 0, 1.0, 0.75)
     du = (pixels.aside - 15.5 - slope * d) / np.sqrt(1.0 + slope * slope)
     dv = pixels.v - _nerve_v(pixels) + 0.2 * d
     squeezed = np.clip(0.7 + 1.2 * _foraminal_fat(pixels), 0.7, 1.0)
     thick = (_NERVE_MM - 0.06 * np.abs(d)) * squeezed
     distance = np.sqrt(du * du + dv * dv) - thick
-    distance = np.maximum(distance, np.maximum(np.abs(d - 1.0) - 13.0, 10.5 - pixels.aside))
+    distance = np.maximum(distance, np.maximum(np.abs(d - 2.0) - 11.0, 9.5 - pixels.aside))
     lumbar = (pixels.disc < FIRST_LUMBAR + 5).astype(np.float32)
     blend(image, signals.nerve, lumbar * inside(distance, pixels.edge_mm))

@@ -98,7 +98,7 @@ class Habitus:
             marrow_patches=float(rng.uniform(0.02, 0.08)),
             fat_t2=float(np.clip(rng.normal(0.72, 0.09), 0.5, 0.9)),
             contrast=float(np.clip(rng.normal(1.0, 0.1), 0.8, 1.25)),
-            coil_depth_mm=float(rng.uniform(75.0, 140.0)),
+            coil_depth_mm=float(rng.uniform(65.0, 120.0)),
             coil_ripple=float(rng.uniform(0.02, 0.12)),
             noise=float(rng.uniform(0.008, 0.026)),
             gain=float(np.clip(rng.lognormal(6.9, 0.25), 500.0, 1700.0)),
@@ -127,7 +127,7 @@ def _numbers(values: object) -> Numbers:
 
 def _hydration(rng: np.random.Generator) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """Water of each disc, 0 (black) to 1 (white): one age a patient, worse towards the foot."""
-    age = rng.beta(2.5, 2.0)
+    age = rng.beta(2.0, 2.2)
     load = np.interp(np.arange(13), [0, 4, 7, 8, 9, 12], [0.0, 0.05, 0.3, 0.3, 0.1, 0.1])
     return np.clip(1.0 - age - load + rng.normal(0.0, 0.16, 13), 0.02, 1.0)
 

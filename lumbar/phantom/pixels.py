@@ -38,6 +38,12 @@ class Pixels:
         u, v, s = (c + np.float32(share) * d for c, d in zip(self._uvs, drift, strict=True))
         return Pixels(self.anatomy, u, v, np.clip(s, 0.0, self.anatomy.s_mm[-1]), self.edge_mm)
 
+    def thrice(self, drift: Sequence[Field]) -> Pixels:
+        """The pixels of three slices behind one another, laid end to end: the outer pair first."""
+        parts = [self.moved(drift, share)._uvs for share in (-1.0, 1.0, 0.0)]
+        u, v, s = (np.concatenate(coordinate) for coordinate in zip(*parts, strict=True))
+        return Pixels(self.anatomy, u, v, s, self.edge_mm)
+
     @property
     def _uvs(self) -> tuple[Field, Field, Field]:
         return self.u, self.v, self.s
@@ -51,14 +57,14 @@ class Pixels:
         return np.asarray(tables.ravel().take(self.index + self.side * tables.shape[1]))
 
     @cached_property
-    def index(self) -> NDArray[np.int32]:
+    def index(self) -> NDArray[np.intp]:
         """Row of the anatomy's profiles."""
-        return (self.s * np.float32(1 / STEP_MM)).astype(np.int32)
+        return (self.s * np.float32(1 / STEP_MM)).astype(np.intp)
 
     @cached_property
-    def side(self) -> NDArray[np.int32]:
+    def side(self) -> NDArray[np.intp]:
         """0 on the patient's left, 1 on the right: the order of `domain.Side`."""
-        return (self.u < 0).astype(np.int32)
+        return (self.u < 0).astype(np.intp)
 
     @cached_property
     def aside(self) -> Field:

@@ -33,7 +33,7 @@ class Texture:
         rng: np.random.Generator,
         wavelength_mm: tuple[float, float, float],
         handedness: int,
-        count: int = 72,
+        count: int = 56,
     ) -> Texture:
         """Noise whose mean wavelength along x, y, z is given; handedness -1 mirrors it."""
         direction = rng.normal(size=(count, 3))
@@ -44,19 +44,20 @@ class Texture:
 
     def on(self, plane: Plane, shape: tuple[int, int], thickness_mm: float) -> Field:
         """The noise averaged over a slice, float32 `[rows, columns]`."""
-        depth = (self.waves @ plane.normal) * thickness_mm / (2 * np.pi)
-        weight = np.sinc(depth) * np.sqrt(2.0 / len(self.phases))
-        by_row = np.arange(shape[0])[:, None] * (
-            self.waves @ plane.along_column * plane.spacing_mm[0]
-        )
-        by_column = np.arange(shape[1])[:, None] * (
-            self.waves @ plane.along_row * plane.spacing_mm[1]
-        )
-        by_column = by_column + self.waves @ plane.origin_mm + self.phases
-        rows = np.concatenate([np.cos(by_row), -np.sin(by_row)], axis=1) * np.tile(weight, 2)
+        weight = np.sinc((self.waves @ plane.normal) * thickness_mm / (2 * np.pi))
+        weight *= np.sqrt(2.0 / len(self.phases))
+        across, down = self.waves @ plane.along_row, self.waves @ plane.along_column
+        start = (self.waves @ plane.origin_mm + self.phases) % (2 * np.pi)
+        by_row = _angles(shape[0], down * plane.spacing_mm[0])
+        by_column = _angles(shape[1], across * plane.spacing_mm[1]) + start.astype(np.float32)
+        rows = np.concatenate([np.cos(by_row), -np.sin(by_row)], axis=1)
         columns = np.concatenate([np.cos(by_column), np.sin(by_column)], axis=1)
-        product: Field = rows.astype(np.float32) @ columns.astype(np.float32).T
+        product: Field = (rows * np.tile(weight, 2).astype(np.float32)) @ columns.T
         return product
+
+
+def _angles(count: int, step: Field) -> Field:
+    return np.arange(count, dtype=np.float32)[:, None] * step.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +74,6 @@ class Textures:
         draws = [np.random.default_rng([seed, number]) for number in range(3)]
         return cls(
             Texture.draw(draws[0], (6.0, 6.0, 6.0), handedness),
-            Texture.draw(draws[1], (9.0, 9.0, 70.0), handedness),
+            Texture.draw(draws[1], (7.0, 7.0, 70.0), handedness),
             Texture.draw(draws[2], (48.0, 40.0, 48.0), handedness),
         )

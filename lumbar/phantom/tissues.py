@@ -71,7 +71,7 @@ class Signals:
             cortex=0.04,
             annulus=0.09,
             nucleus_dry=0.13 * power,
-            nucleus_wet=0.66,
+            nucleus_wet=0.74,
             ligament=0.08,
             csf=1.0,
             nerve=0.32,

@@ -131,14 +131,14 @@ class Torso:
         """Fat, bowel and organs in front of the spine, blurred by breath and gut."""
         ahead = -self.pixels.v - self.pixels.depth
         far = np.clip((ahead - 12.0) / 30.0, 0.0, 1.0)
-        loops = far / (1.0 + np.exp(-5.0 * (self.patch + 0.12 * self.fibre + 0.1)))
+        loops = far / (1.0 + np.exp(-4.0 * (self.patch + 0.1)))
         gas = far / (1.0 + np.exp(9.0 * (self.patch + 1.25)))
-        tone = self.signals.fat * (0.82 + 0.07 * self.patch + 0.03 * self.fibre)
+        tone = self.signals.fat * (0.8 + 0.07 * self.patch)
         cavity = np.clip((6.0 - self.pixels.v - 0.35 * self.pixels.depth) / 5.0, 0.0, 1.0)
         blend(image, tone, cavity)
-        bowel = self.signals.bowel * (1.0 + 0.15 * self.fibre)
-        blend(image, bowel, 0.9 * loops)
-        blend(image, self.signals.vessel, 0.8 * gas)
+        bowel = self.signals.bowel * (1.3 - 0.25 * self.patch)
+        blend(image, bowel, 0.75 * loops)
+        blend(image, self.signals.vessel, 0.7 * gas)
 
     def _paint_kidneys(self, image: Field) -> None:
         middle = float(self.anatomy.axis.discs_mm[FIRST_LUMBAR])
@@ -172,11 +172,12 @@ class Torso:
 
     def _paint_muscle(self, image: Field, distance: Field, streaks: Field) -> None:
         """Muscle, and between its bundles streaks of fat, wider where `streaks` nears 1."""
-        tone = self.signals.muscle * (1.0 + 0.14 * self.fibre + 0.08 * self.patch)
+        tone = self.signals.muscle * (1.0 + 0.13 * self.fibre + 0.1 * self.patch)
         blend(image, tone, inside(distance, self.pixels.edge_mm))
-        level = self.fibre + 0.9 * self.patch
-        width = 0.05 + 0.35 * streaks
-        fat = np.exp(-np.square((level - 0.5) / width)) * np.clip(0.15 + 0.8 * streaks, 0.0, 0.8)
+        width = 0.16 + 0.5 * streaks
+        depot = np.clip(0.5 + 0.5 * self.patch, 0.15, 1.2)
+        fat = np.exp(-np.square((self.fibre - 0.4) / width))
+        fat = fat * np.clip((0.12 + 0.75 * streaks) * depot, 0.0, 0.85)
         blend(image, self.signals.fat * 0.85, fat * inside(distance + 1.0, 2.0))
 
     def _paint_psoas(self, image: Field) -> None:
@@ -215,7 +216,7 @@ class Torso:
         thick = np.abs(pixels.v + 8.0 - 0.1 * pixels.aside) - 13.0 + 5.0 * lower
         wing = np.maximum(np.maximum(wing, thick), down - 70.0)
         bow = -pixels.v - 8.0
-        gap = pixels.aside - 62.0 - 0.55 * bow + 0.004 * bow * np.abs(bow) + 16.0 * lower
+        gap = pixels.aside - 62.0 - 0.55 * bow + 0.002 * bow * np.abs(bow) + 16.0 * lower
         ilium = np.maximum(np.abs(gap) - 6.5, np.abs(pixels.v + 14.0) - 44.0)
         ilium = np.maximum(ilium, -44.0 - down)
         bone = np.minimum(wing, ilium)

@@ -36,16 +36,18 @@ def paint_discs(image: Field, pixels: Pixels, signals: Signals, texture: Field) 
     """Paint the discs: dark annulus, nucleus as bright as it is wet, bulging a little."""
     habitus = pixels.anatomy.habitus
     gap = _disc_half_height(pixels)
-    border = (pixels.outline - 1.0) * pixels.depth * 0.5 - 0.8
+    border = (pixels.outline - 1.0) * pixels.depth * 0.5 - 0.5
     # behind, the canal's walls tell how far a disc bulges
-    behind = np.maximum(pixels.v - _posterior_margin(pixels), pixels.aside - pixels.half_width)
-    border = np.where(pixels.v > -4.0, np.where(pixels.v > 0.0, behind, border), border)
+    behind = np.maximum(pixels.v - _posterior_margin(pixels), -8.0 - pixels.v)
+    border = np.minimum(border, np.maximum(behind, pixels.aside - 0.75 * pixels.half_width))
     border = np.maximum(border, np.abs(pixels.from_disc) - gap - 2.0)
     border = border + (pixels.disc >= _FIRST_SACRAL) * np.float32(4.0)
     share = inside(border, pixels.edge_mm)
     blend(image, signals.annulus, share)
     wet = np.asarray(habitus.hydration, np.float32).take(pixels.disc)
-    value = signals.nucleus_dry + (signals.nucleus_wet - signals.nucleus_dry) * wet * np.sqrt(wet)
+    value = signals.nucleus_dry + (signals.nucleus_wet - signals.nucleus_dry) * wet * np.sqrt(
+        np.sqrt(wet)
+    )
     cleft = 1.0 - 0.35 * np.exp(-np.square(pixels.from_disc / 0.9)) * wet
     radius = np.sqrt(
         np.square(pixels.u / (0.68 * pixels.half_width))
@@ -77,9 +79,12 @@ def _posterior_margin(pixels: Pixels) -> Field:
 
 def paint_interspinous(image: Field, pixels: Pixels, signals: Signals, texture: Field) -> None:
     """Paint the ligament and fat between the spinous processes, and the cord along their tips."""
-    tip = 20.0 + np.minimum(_SPINOUS_MM.take(pixels.arch), 27.0)
+    lengths = np.interp(
+        pixels.anatomy.s_mm, pixels.anatomy.axis.bodies_mm + 12.0, np.minimum(_SPINOUS_MM, 27.0)
+    )
+    tip = 20.5 + pixels.look_up(lengths.astype(np.float32))
     slab = np.maximum(pixels.aside - 3.5, 17.0 - pixels.v)
-    tone = 0.55 * signals.ligament + 0.33 * signals.fat
+    tone = 0.7 * signals.ligament + 0.22 * signals.fat
     between = inside(np.maximum(slab, pixels.v - tip), 2.5)
     blend(image, tone * (1.0 + 0.18 * texture), between)
     cord = np.maximum(np.abs(pixels.v - tip - 1.0) - 1.2, slab)
@@ -104,7 +109,7 @@ def paint_bones(image: Field, pixels: Pixels, signals: Signals, texture: Field) 
     blend(image, marrow, inside(bone + _CORTEX_MM, pixels.edge_mm))
     values = image[posterior]
     _paint_basivertebral_vein(values, part, signals)
-    film = np.exp(-np.square(joint / 0.5)) * inside(np.maximum(superior, inferior), 1.0)
+    film = np.exp(-np.square(joint / 0.6)) * inside(np.maximum(superior, inferior), 1.0)
     blend(values, signals.joint, 0.85 * film)
     image[posterior] = values
 
@@ -119,7 +124,10 @@ def _body(pixels: Pixels) -> Field:
     half = _body_half_height(pixels)
     waist = np.clip(1.0 - np.square(pixels.from_body / half), 0.0, 1.0)
     side = (pixels.outline - 1.0 + 0.085 * waist) * pixels.depth * 0.5
+    side = np.maximum(side, pixels.v + waist * (0.6 + 1.8 * np.exp(-np.square(pixels.u / 9.0))))
     hollow = 1.4 * np.clip(1.0 - np.square(pixels.outline), 0.0, 1.0)
+    # the sacrum's segments below the second have grown together
+    hollow = np.where(pixels.body > _FIRST_SACRAL + 1, np.float32(-4.0), hollow)
     return corner(side, np.abs(pixels.from_body) - half + hollow, 1.8)
 
 
@@ -187,7 +195,8 @@ def _lamina(pixels: Pixels) -> Field:
     roof = 20.5 + 0.2 * pixels.from_arch - 0.42 * pixels.aside
     roof = roof - np.where(pixels.arch < _FIRST_SACRAL, 0.0, 4.0)
     plate = np.abs(pixels.v - roof) - 2.9
-    return corner(plate, np.maximum(np.abs(pixels.from_arch) - 8.5, pixels.aside - 15.0), 1.5)
+    tall = np.where(pixels.arch < _FIRST_SACRAL, 8.5, 14.0)
+    return corner(plate, np.maximum(np.abs(pixels.from_arch) - tall, pixels.aside - 15.0), 1.5)
 
 
 def _spinous_process(pixels: Pixels) -> Field:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from lumbar.phantom.sampling import Size
     from lumbar.phantom.study import LabelPoint, PhantomSeries, PhantomSlice, PhantomStudy
     from lumbar.phantom.traps import TRAPS
+    from lumbar.phantom.write import zip_study
 
 __all__ = [
     "TRAPS",
@@ -30,6 +31,7 @@ __all__ = [
     "make_study",
     "oracle_probabilities",
     "write_cohort",
+    "zip_study",
 ]
 
 _HOMES = {
@@ -44,6 +46,7 @@ _HOMES = {
     "make_study": "make",
     "oracle_probabilities": "oracle",
     "write_cohort": "cohort",
+    "zip_study": "write",
 }
 
 

@@ -10,20 +10,23 @@ MONOCHROME2, RLE Lossless.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lumbar.phantom.study import PhantomSeries, PhantomSlice, PhantomStudy
-from lumbar.phantom.traps import trap_header
+from lumbar.phantom.traps import check_traps, trap_header
 
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["data_set", "file_path", "write_study"]
+__all__ = ["data_set", "file_path", "write_study", "zip_study"]
 
 Encoded = NDArray[np.integer[Any]]
 
@@ -37,13 +40,30 @@ def write_study(study: PhantomStudy, folder: Path, traps: frozenset[str] = froze
     Raises OSError where the folder cannot be written.
     """
     files = 0
+    for name, header in _files(study, traps):
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        header.save_as(path, enforce_file_format=True)
+        files += 1
+    return files
+
+
+def zip_study(study: PhantomStudy, traps: Iterable[str] = ()) -> bytes:
+    """The study's files as a zip archive: what a person would upload."""
+    archive = BytesIO()
+    with ZipFile(archive, "w", ZIP_DEFLATED, compresslevel=1) as files:
+        for name, header in _files(study, check_traps(traps)):
+            content = BytesIO()
+            header.save_as(content, enforce_file_format=True)
+            files.writestr(ZipInfo(name.as_posix()), content.getvalue())
+    return archive.getvalue()
+
+
+def _files(study: PhantomStudy, traps: frozenset[str]) -> Iterator[tuple[Path, Dataset]]:
     for order, series in enumerate(study.series, start=1):
         for piece in series.slices:
-            path = folder / file_path(study, series, order, piece, traps)
-            path.parent.mkdir(parents=True, exist_ok=True)
-            data_set(study, series, piece, traps).save_as(path, enforce_file_format=True)
-            files += 1
-    return files
+            name = file_path(study, series, order, piece, traps)
+            yield name, data_set(study, series, piece, traps)
 
 
 def file_path(

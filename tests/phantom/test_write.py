@@ -11,8 +11,8 @@ import pytest
 from pydicom.uid import UID
 
 from lumbar.domain import CELLS, Cell, Condition, Family, Level, Severity
-from lumbar.imaging.geometry import Plane
-from lumbar.phantom import PhantomStudy, make_study, write_cohort
+from lumbar.imaging import Plane, read_uploaded
+from lumbar.phantom import PhantomStudy, make_study, write_cohort, zip_study
 
 STUDIES = 2
 
@@ -164,3 +164,19 @@ def test_a_mirrored_study_has_the_same_pixels_and_swapped_sides(study: PhantomSt
         number, x, y = before_points[point.cell.mirrored]
         assert point.number == number
         assert (point.x, point.y) == pytest.approx((x, y), abs=1e-6)
+
+
+def test_a_zipped_study_reads_back_with_its_pixels_and_planes(study: PhantomStudy) -> None:
+    (read,) = read_uploaded({"phantom.zip": zip_study(study)})
+    assert [series.view for series in read.series] == [series.view for series in study.series]
+    for series, made in zip(read.series, study.series, strict=True):
+        by_number = {piece.number: piece for piece in made.slices}
+        assert len(series) == len(made.slices)
+        for instance in series:
+            assert instance.number is not None
+            assert instance.plane is not None
+            piece = by_number[instance.number]
+            assert np.array_equal(instance.pixels, piece.pixels)
+            corner = (piece.shape[1] - 1, piece.shape[0] - 1)
+            away = instance.plane.to_world(corner) - piece.plane.to_world(corner)
+            assert np.abs(away).max() < 0.01

@@ -88,11 +88,18 @@ def _connected(**options: Any) -> Iterator[None]:
 
     Config.initialize("")  # Ray reads RAY_AUTH_MODE once, perhaps before we could set it
     ray.init(logging_level=logging.WARNING, **options)
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
     try:
+        _hush_ray_data()
         yield
     finally:
         ray.shutdown()
+
+
+def _hush_ray_data() -> None:
+    import ray.data  # noqa: F401 - its import sets the levels that are set here
+
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)  # "bars disabled"
 
 
 def _require_token() -> None:

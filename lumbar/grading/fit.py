@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lumbar.config import Optimisation
 from lumbar.errors import InputError
@@ -22,6 +23,7 @@ from lumbar.errors import InputError
 __all__ = ["Place", "Task", "autocast", "fit", "pick_precision"]
 
 Record = dict[str, Any]
+Tensors = list[Tensor] | tuple[Tensor, ...]
 
 
 class Task(Protocol):
@@ -84,12 +86,12 @@ def fit(
     """
     torch.manual_seed(seed)
     bare = task.network().to(place.device).to(memory_format=torch.channels_last)
-    average = _Average(bare, settings.ema)
+    average = _running_average(bare, settings.ema)
     model = place.wrap(bare)
     share = max(1, settings.batch_size // place.world)
     steps = max(1, task.rows() // share)
     optimiser = torch.optim.AdamW(
-        _groups(bare, settings.weight_decay), lr=settings.learning_rate, weight_decay=0.0
+        _groups(bare, settings.weight_decay), lr=settings.learning_rate, fused=True
     )
     schedule = _schedule(optimiser, settings, steps)
     state = _Running(bare, average, optimiser, schedule)
@@ -108,20 +110,17 @@ def fit(
             "train_loss": total / steps,
             "learning_rate": schedule.get_last_lr()[0],
         }
-        average.put(bare.eval())
         with torch.inference_mode(), autocast(place.device, place.bf16):
-            record |= task.validate(bare)
-        average.take_back(bare)
+            record |= task.validate(average.module.eval())
         record["seconds"] = round(time.perf_counter() - began, 2)
         on_epoch(record, lambda done=epoch + 1: state.save(done))  # type: ignore[misc]
-    average.put(bare)
-    return bare.eval()
+    return average.module.eval()
 
 
 @dataclass(frozen=True, slots=True)
 class _Running:
     bare: nn.Module
-    average: _Average
+    average: AveragedModel
     optimiser: torch.optim.Optimizer
     schedule: torch.optim.lr_scheduler.LRScheduler
 
@@ -145,15 +144,14 @@ class _Running:
         nn.utils.clip_grad_norm_(self.bare.parameters(), 5.0)
         self.optimiser.step()
         self.schedule.step()
-        self.average.update(self.bare)
+        self.average.update_parameters(self.bare)
         return float(loss.detach())
 
     def save(self, epoch: int) -> dict[str, Any]:
         return {
             "epoch": epoch,
             "model": self.bare.state_dict(),
-            "average": self.average.state,
-            "steps": self.average.steps,
+            "average": self.average.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "schedule": self.schedule.state_dict(),
         }
@@ -163,44 +161,20 @@ class _Running:
         if saved is None:
             return 0
         self.bare.load_state_dict(saved["model"])
-        self.average.restore(saved["average"], saved["steps"])
+        self.average.load_state_dict(saved["average"])
         self.optimiser.load_state_dict(saved["optimiser"])
         self.schedule.load_state_dict(saved["schedule"])
         return int(saved["epoch"])
 
 
-class _Average:
-    """Running average of a network's weights; buffers (batch norm's counts) are copied."""
+def _running_average(model: nn.Module, decay: float) -> AveragedModel:
+    """Average of the weights; early steps weigh more, so that a short run forgets its start."""
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.decay, self.steps = decay, 0
-        self.state = {k: v.detach().clone() for k, v in model.state_dict().items()}
-        self._own: dict[str, Tensor] = {}
+    def update(average: Tensors, current: Tensors, count: Tensor | int) -> None:
+        steps = int(count)
+        get_ema_multi_avg_fn(min(decay, (1 + steps) / (10 + steps)))(average, current, count)
 
-    def update(self, model: nn.Module) -> None:
-        """Move towards the model; early steps weigh more, so that a short run forgets its start."""
-        self.steps += 1
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps)) if self.decay else 0.0
-        with torch.no_grad():
-            for name, value in model.state_dict().items():
-                if value.is_floating_point():
-                    self.state[name].lerp_(value, 1 - decay)
-                else:
-                    self.state[name].copy_(value)
-
-    def put(self, model: nn.Module) -> None:
-        """Load the average into the model, keeping the model's own weights aside."""
-        self._own = {k: v.detach().clone() for k, v in model.state_dict().items()}
-        model.load_state_dict(self.state)
-
-    def take_back(self, model: nn.Module) -> None:
-        """Undo `put`."""
-        model.load_state_dict(self._own)
-
-    def restore(self, state: Mapping[str, Tensor], steps: int) -> None:
-        """Go on from a saved average."""
-        self.state = {k: v.clone() for k, v in state.items()}
-        self.steps = steps
+    return AveragedModel(model, multi_avg_fn=update, use_buffers=True)
 
 
 def _groups(model: nn.Module, decay: float) -> list[dict[str, Any]]:

@@ -43,6 +43,8 @@ def crop_logits(
     """
     device = next(model.parameters()).device
     parts = []
+    if not len(family):
+        return torch.zeros(0, 3)
     with torch.inference_mode(), autocast(device, bf16):
         for findings in torch.arange(len(family)).split(batch):
             mine = (rows >= findings[0]) & (rows <= findings[-1])
@@ -59,7 +61,7 @@ def crop_logits(
             if len(canal):
                 logits[canal] = (logits[canal] + _mirrored(model, shown, arguments, canal)) / 2
             parts.append(logits.cpu())
-    return torch.cat(parts) if parts else torch.zeros(0, 3)
+    return torch.cat(parts)
 
 
 def _mirrored(

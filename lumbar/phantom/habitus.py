@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["FIRST_LUMBAR", "VERTEBRAE", "Habitus"]
+__all__ = ["FIRST_LUMBAR", "FIRST_SACRAL", "VERTEBRAE", "Habitus"]
 
 VERTEBRAE: tuple[str, ...] = (
     *("T9", "T10", "T11", "T12"),
@@ -21,6 +21,7 @@ VERTEBRAE: tuple[str, ...] = (
 """The vertebrae of a phantom, head to foot; disc j lies below vertebra j."""
 
 FIRST_LUMBAR = VERTEBRAE.index("L1")
+FIRST_SACRAL = VERTEBRAE.index("S1")
 
 Numbers = tuple[float, ...]
 

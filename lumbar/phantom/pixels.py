@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lumbar.phantom.anatomy import Anatomy
+from lumbar.phantom.habitus import FIRST_SACRAL
 from lumbar.phantom.spine import STEP_MM, Field
 
 __all__ = ["Pixels"]
@@ -80,7 +81,9 @@ class Pixels:
     @cached_property
     def from_body(self) -> Field:
         """Distance below the mid-plane of the nearest vertebral body."""
-        return (self.s - self.look_up(self.anatomy.segments.body_mm)) * self.stretch
+        below = self.s - self.look_up(self.anatomy.segments.body_mm)
+        # lumbar bodies are blocks between wedges of disc; the sacrum is one bent bone
+        return below * np.where(self.body < FIRST_SACRAL, self.stretch, np.float32(1.0))
 
     @cached_property
     def from_disc(self) -> Field:
@@ -123,4 +126,5 @@ class Pixels:
         across = np.square(self.u / self.half_width)
         along = np.square(self.v / self.depth * 2.0 + 1.0)
         # a squircle (Fernandez-Guasti 1992): between an ellipse and a rectangle
-        return np.sqrt(np.maximum(across + along - 0.5 * across * along, 0.0))
+        both = np.minimum(across, 1.0) * np.minimum(along, 1.0)
+        return np.sqrt(across + along - 0.5 * both)

@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 
 from lumbar.imaging.geometry import Plane
 from lumbar.phantom.anatomy import Anatomy
-from lumbar.phantom.habitus import FIRST_LUMBAR, VERTEBRAE
+from lumbar.phantom.habitus import FIRST_LUMBAR, FIRST_SACRAL, VERTEBRAE
 from lumbar.phantom.pixels import Pixels
 from lumbar.phantom.spine import Field
 from lumbar.phantom.tissues import Signals, blend, inside
 
 __all__ = ["Torso", "patient_axes"]
-
-_S1 = VERTEBRAE.index("S1")
 
 
 def patient_axes(plane: Plane, shape: tuple[int, int]) -> tuple[Field, Field, Field]:
@@ -88,7 +86,7 @@ class Torso:
         skin = self._skin()
         blend(image, self.signals.skin, inside(skin, pixels.edge_mm))
         blend(image, self.signals.fat, inside(skin + 2.0, pixels.edge_mm))
-        down = pixels.s - np.float32(self.anatomy.axis.bodies_mm[_S1])
+        down = pixels.s - np.float32(self.anatomy.axis.bodies_mm[FIRST_SACRAL])
         parts = (
             (pixels.v > self.fascia - 4.0, Torso._paint_septa),
             (pixels.v < -4.0, Torso._paint_abdomen),
@@ -156,7 +154,7 @@ class Torso:
         half = np.maximum((self.fascia + 0.0022 * np.square(pixels.aside) - 13.0) / 2, 3.0)
         behind = pixels.v - 14.0 - half
         inner = np.hypot((pixels.aside - 15.5) / 14.0, behind / half)
-        below = pixels.s - np.float32(self.anatomy.axis.bodies_mm[_S1])
+        below = pixels.s - np.float32(self.anatomy.axis.bodies_mm[FIRST_SACRAL])
         reach = 25.0 * bulk * (1.0 - 0.7 * np.clip(below / 60.0, 0.0, 1.0))
         outer = np.hypot((pixels.aside - 28.0 - reach * 0.75) / reach, (behind + 4.0) / half)
         side = np.hypot((pixels.aside - 66.0) / 19.0, (pixels.v - 4.0) / 10.0)
@@ -174,10 +172,8 @@ class Torso:
         """Muscle, and between its bundles streaks of fat, wider where `streaks` nears 1."""
         tone = self.signals.muscle * (1.0 + 0.13 * self.fibre + 0.1 * self.patch)
         blend(image, tone, inside(distance, self.pixels.edge_mm))
-        width = 0.16 + 0.5 * streaks
-        depot = np.clip(0.5 + 0.5 * self.patch, 0.15, 1.2)
-        fat = np.exp(-np.square((self.fibre - 0.4) / width))
-        fat = fat * np.clip((0.12 + 0.75 * streaks) * depot, 0.0, 0.85)
+        level = self.fibre + 0.35 * self.patch - 2.1 + 2.2 * streaks
+        fat = np.clip(0.25 + level / 1.2, 0.0, 0.8)
         blend(image, self.signals.fat * 0.85, fat * inside(distance + 1.0, 2.0))
 
     def _paint_psoas(self, image: Field) -> None:
@@ -203,21 +199,22 @@ class Torso:
             du = np.abs(u - centre * (1 - apart)) - spread * apart
             radius = size * (1.0 - 0.35 * apart)
             distance = np.hypot(du, front / flat) - radius
-            distance = np.where(apart < 1.0, distance, 9.0)
+            distance = np.maximum(distance, (pixels.s - fork - 75.0) / 3.0)
             blend(image, self.signals.muscle, inside(distance - 0.8, 1.0))
             blend(image, self.signals.vessel, inside(distance, 1.2))
 
     def _paint_pelvis(self, image: Field) -> None:
         """The sacrum's wings and the iliac bones beside them."""
         pixels = self.pixels
-        down = pixels.s - np.float32(self.anatomy.axis.bodies_mm[_S1])
+        down = pixels.s - np.float32(self.anatomy.axis.bodies_mm[FIRST_SACRAL])
         lower = np.clip(down / 40.0, 0.0, 1.0)
         wing = np.maximum(pixels.aside - 52.0 + 22.0 * lower, -14.0 - down)
         thick = np.abs(pixels.v + 8.0 - 0.1 * pixels.aside) - 13.0 + 5.0 * lower
         wing = np.maximum(np.maximum(wing, thick), down - 70.0)
         bow = -pixels.v - 8.0
         gap = pixels.aside - 62.0 - 0.55 * bow + 0.002 * bow * np.abs(bow) + 16.0 * lower
-        ilium = np.maximum(np.abs(gap) - 6.5, np.abs(pixels.v + 14.0) - 44.0)
+        along = np.maximum(np.abs(pixels.v + 14.0) - 38.0, 0.0)
+        ilium = np.hypot(np.maximum(np.abs(gap) - 1.0, 0.0), along) - 5.5
         ilium = np.maximum(ilium, -44.0 - down)
         bone = np.minimum(wing, ilium)
         blend(image, self.signals.cortex, inside(bone, pixels.edge_mm))

@@ -9,14 +9,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lumbar.phantom.habitus import VERTEBRAE
+from lumbar.phantom.habitus import FIRST_SACRAL
 from lumbar.phantom.pixels import Pixels
 from lumbar.phantom.spine import Field
 from lumbar.phantom.tissues import Signals, blend, inside, smoothstep
 
 __all__ = ["FACET_U", "paint_bones", "paint_discs", "paint_interspinous"]
-
-_FIRST_SACRAL = VERTEBRAE.index("S1")
 
 
 def _by_vertebra(*values: float) -> NDArray[np.float32]:
@@ -39,9 +37,9 @@ def paint_discs(image: Field, pixels: Pixels, signals: Signals, texture: Field) 
     border = (pixels.outline - 1.0) * pixels.depth * 0.5 - 0.5
     # behind, the canal's walls tell how far a disc bulges
     behind = np.maximum(pixels.v - _posterior_margin(pixels), -8.0 - pixels.v)
-    border = np.minimum(border, np.maximum(behind, pixels.aside - 0.75 * pixels.half_width))
+    border = np.minimum(border, corner(behind, pixels.aside - 0.78 * pixels.half_width, 3.0))
     border = np.maximum(border, np.abs(pixels.from_disc) - gap - 2.0)
-    border = border + (pixels.disc >= _FIRST_SACRAL) * np.float32(4.0)
+    border = border + (pixels.disc >= FIRST_SACRAL) * np.float32(4.0)
     share = inside(border, pixels.edge_mm)
     blend(image, signals.annulus, share)
     wet = np.asarray(habitus.hydration, np.float32).take(pixels.disc)
@@ -64,7 +62,8 @@ def _disc_half_height(pixels: Pixels) -> Field:
     heights = np.asarray(habitus.body_height_mm)
     bony = np.asarray((heights[:-1] + heights[1:]) / 2, np.float32)
     spacing = bony + np.asarray(habitus.disc_height_mm, np.float32)
-    gap = spacing.take(pixels.disc) * pixels.stretch - bony.take(pixels.disc)
+    opening = np.where(pixels.disc < FIRST_SACRAL, pixels.stretch, np.float32(1.0))
+    gap = spacing.take(pixels.disc) * opening - bony.take(pixels.disc)
     return np.maximum(gap / 2, 0.4)
 
 
@@ -88,7 +87,7 @@ def paint_interspinous(image: Field, pixels: Pixels, signals: Signals, texture: 
     between = inside(np.maximum(slab, pixels.v - tip), 2.5)
     blend(image, tone * (1.0 + 0.18 * texture), between)
     cord = np.maximum(np.abs(pixels.v - tip - 1.0) - 1.2, slab)
-    lumbar = (pixels.arch < _FIRST_SACRAL).astype(np.float32)
+    lumbar = (pixels.arch < FIRST_SACRAL).astype(np.float32)
     blend(image, signals.ligament, lumbar * inside(cord, pixels.edge_mm))
 
 
@@ -127,7 +126,7 @@ def _body(pixels: Pixels) -> Field:
     side = np.maximum(side, pixels.v + waist * (0.6 + 1.8 * np.exp(-np.square(pixels.u / 9.0))))
     hollow = 1.4 * np.clip(1.0 - np.square(pixels.outline), 0.0, 1.0)
     # the sacrum's segments below the second have grown together
-    hollow = np.where(pixels.body > _FIRST_SACRAL + 1, np.float32(-4.0), hollow)
+    hollow = np.where(pixels.body > FIRST_SACRAL + 1, np.float32(-4.0), hollow)
     return corner(side, np.abs(pixels.from_body) - half + hollow, 1.8)
 
 
@@ -142,9 +141,11 @@ def _pedicle(pixels: Pixels) -> Field:
     half = _body_half_height(pixels)
     across = _PEDICLE_HALF.take(pixels.body)
     du = (pixels.aside - _PEDICLE_U.take(pixels.body)) / across
-    dt = (pixels.from_body + half * 0.36) / (half * 0.5)
+    sacral = pixels.body >= FIRST_SACRAL
+    low, tall = np.where(sacral, 0.0, 0.36), np.where(sacral, 0.8, 0.5)
+    dt = (pixels.from_body / half + low) / tall
     ring = (np.sqrt(du * du + dt * dt) - 1.0) * across
-    return np.asarray(np.maximum(ring, np.maximum(pixels.v - 13.0, -8.0 - pixels.v)))
+    return corner(ring, np.maximum(pixels.v - 13.0, -8.0 - pixels.v), 2.5)
 
 
 def _process(
@@ -171,14 +172,14 @@ def _superior_process(pixels: Pixels) -> Field:
     """From the lower vertebra's pedicle up to its tip in front of the joint."""
     upward = np.clip((14.0 - pixels.from_disc) / 24.0, 0.0, 1.0)
     radius = (5.2 - 2.6 * upward) * _facet_size(pixels)
-    lumbar = np.where(pixels.disc < _FIRST_SACRAL, 0.0, 30.0)
+    lumbar = np.where(pixels.disc < FIRST_SACRAL, 0.0, 30.0)
     u = FACET_U.take(pixels.disc) + 3.4
     return _process(pixels, (13.0, -7.5), u, (10.0, 13.0), radius) + lumbar
 
 
 def _inferior_process(pixels: Pixels) -> Field:
     """From the upper vertebra's lamina down behind the joint."""
-    lumbar = np.where(pixels.disc < _FIRST_SACRAL, 0.0, 30.0)
+    lumbar = np.where(pixels.disc < FIRST_SACRAL, 0.0, 30.0)
     u = FACET_U.take(pixels.disc) - 1.6
     return _process(pixels, (-17.0, 8.5), u, (14.0, 19.5), 4.0 * _facet_size(pixels)) + lumbar
 
@@ -193,9 +194,9 @@ def _transverse_process(pixels: Pixels) -> Field:
 def _lamina(pixels: Pixels) -> Field:
     """Two plates that meet in the mid-line behind the canal, the lower half of a level high."""
     roof = 20.5 + 0.2 * pixels.from_arch - 0.42 * pixels.aside
-    roof = roof - np.where(pixels.arch < _FIRST_SACRAL, 0.0, 4.0)
+    roof = roof - np.where(pixels.arch < FIRST_SACRAL, 0.0, 4.0)
     plate = np.abs(pixels.v - roof) - 2.9
-    tall = np.where(pixels.arch < _FIRST_SACRAL, 8.5, 14.0)
+    tall = np.where(pixels.arch < FIRST_SACRAL, 8.5, 14.0)
     return corner(plate, np.maximum(np.abs(pixels.from_arch) - tall, pixels.aside - 15.0), 1.5)
 
 
@@ -214,5 +215,5 @@ def _paint_basivertebral_vein(image: Field, pixels: Pixels, signals: Signals) ->
     tall = 1.0 + 0.14 * np.clip(pixels.v + 9.0, 0.0, 9.0)
     distance = np.maximum(np.abs(pixels.from_body) - tall, np.abs(pixels.v + 4.0) - 4.5)
     distance = np.maximum(distance, pixels.aside - 5.0)
-    lumbar = (pixels.body < _FIRST_SACRAL).astype(np.float32)
+    lumbar = (pixels.body < FIRST_SACRAL).astype(np.float32)
     blend(image, signals.vein, 0.7 * lumbar * inside(distance, 1.5 + pixels.edge_mm))

@@ -22,7 +22,7 @@ from lumbar.phantom.write import write_study
 __all__ = ["CohortReport", "write_cohort"]
 
 RECIPE = "cohort.json"
-"""Written last: what the folder holds. A folder with the same recipe is complete."""
+"""What a folder holds. Its count of files is null until the cohort is complete."""
 
 RECIPE_VERSION = 1
 
@@ -90,7 +90,7 @@ def write_cohort(
 
     `studies` go to `train_images/` with labels and points, the next `test` to `test_images/`
     without. The bytes are the same whatever `workers` is. A folder that already holds exactly
-    this cohort is left as it is. `progress(done, all)` is called after each study. Raises
+    this cohort is left as it is; one that was left unfinished is written again. `progress(done, all)` is called after each study. Raises
     ConfigError for arguments out of range, FormatError where `output` holds something else.
     """
     names = sorted(check_traps(traps))
@@ -112,17 +112,16 @@ def _size(size: Size | str) -> str:
 
 
 def _files_of_finished(folder: Path, recipe: Recipe) -> int | None:
-    """How many files a finished cohort of this recipe has; None where the folder is free."""
+    """How many files a finished cohort of this recipe has; None where it is yet to be written."""
     if not folder.exists() or not any(folder.iterdir()):
         return None
     path = folder / RECIPE
     if not path.is_file():
         raise FormatError(
-            f"{folder}: not empty and not a finished phantom cohort; name a new folder or "
-            "remove this one"
+            f"{folder}: not empty and no phantom cohort; name a new folder or remove this one"
         )
     found = json.loads(path.read_text(encoding="utf-8"))
-    files = int(found.pop("files"))
+    files: int | None = found.pop("files")
     if found != asdict(recipe):
         raise FormatError(
             f"{folder}: holds another phantom cohort ({path} says which); name a new folder or "
@@ -133,6 +132,7 @@ def _files_of_finished(folder: Path, recipe: Recipe) -> int | None:
 
 def _write(folder: Path, recipe: Recipe, workers: int, progress: Progress | None) -> int:
     folder.mkdir(parents=True, exist_ok=True)
+    _note(folder, recipe, files=None)
     every = recipe.studies + recipe.test_studies
     rows: list[StudyRows] = []
     for written in _written(folder, recipe, range(every), workers):
@@ -141,9 +141,13 @@ def _write(folder: Path, recipe: Recipe, workers: int, progress: Progress | None
             progress(len(rows), every)
     write_tables(folder, rows[: recipe.studies], rows[recipe.studies :])
     files = sum(row.files for row in rows)
+    _note(folder, recipe, files)
+    return files
+
+
+def _note(folder: Path, recipe: Recipe, files: int | None) -> None:
     content = json.dumps({**asdict(recipe), "files": files}, indent=1)
     (folder / RECIPE).write_text(content + "\n", encoding="utf-8")
-    return files
 
 
 def _written(

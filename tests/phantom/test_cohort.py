@@ -58,6 +58,26 @@ def test_a_finished_cohort_is_left_as_it_is(tmp_path: Path) -> None:
     assert (tmp_path / "a" / "train.csv").stat().st_mtime_ns == stamp
 
 
+def test_an_unfinished_cohort_is_written_again(tmp_path: Path) -> None:
+    folder = tmp_path / "a"
+
+    def interrupt(done: int, every: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_cohort(folder, 1, seed=5, progress=interrupt)
+    assert not (folder / "train.csv").exists()
+    report = write_cohort(folder, 1, seed=5)
+    assert not report.reused
+    assert (folder / "train.csv").exists()
+
+
+def test_another_cohort_in_the_folder_is_refused(tmp_path: Path) -> None:
+    write_cohort(tmp_path / "a", 1, seed=5)
+    with pytest.raises(FormatError, match="holds another phantom cohort"):
+        write_cohort(tmp_path / "a", 1, seed=6)
+
+
 def test_a_folder_with_something_else_is_refused(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(FormatError, match="not empty"):

@@ -90,8 +90,9 @@ def write_cohort(
 
     `studies` go to `train_images/` with labels and points, the next `test` to `test_images/`
     without. The bytes are the same whatever `workers` is. A folder that already holds exactly
-    this cohort is left as it is; one that was left unfinished is written again. `progress(done, all)` is called after each study. Raises
-    ConfigError for arguments out of range, FormatError where `output` holds something else.
+    this cohort is left as it is; one that was left unfinished is written again.
+    `progress(done, all)` is called after each study. Raises ConfigError for arguments out of
+    range, FormatError where `output` holds something else.
     """
     names = sorted(check_traps(traps))
     recipe = Recipe(RECIPE_VERSION, seed, first, studies, test, _size(size), names)

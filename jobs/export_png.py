@@ -49,11 +49,12 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
         outcomes.append((study.study_id, outcome))
         print(f"study {len(outcomes)}: {outcome.written} slices", file=sys.stderr, flush=True)
     _write_failures(output / "failures.csv", outcomes)
+    damaged = [aside.damaged for _, outcome in outcomes for aside in outcome.set_aside]
     return {
         "studies": len(outcomes),
         "slices": sum(outcome.written for _, outcome in outcomes),
-        "failed": sum(len(outcome.failed) for _, outcome in outcomes),
-        "set_aside": sum(len(outcome.set_aside) for _, outcome in outcomes),
+        "failed": sum(damaged),
+        "set_aside": len(damaged) - sum(damaged),
         "output": output,
     }
 
@@ -63,8 +64,9 @@ def _write_failures(path: Path, outcomes: Iterable[tuple[str, Exported]]) -> Non
         table = csv.writer(stream)
         table.writerow(("study_id", "file", "kind", "reason"))
         for study_id, outcome in outcomes:
-            for kind, files in (("failed", outcome.failed), ("set_aside", outcome.set_aside)):
-                table.writerows((study_id, aside.file, kind, aside.reason) for aside in files)
+            for aside in outcome.set_aside:
+                kind = "failed" if aside.damaged else "set_aside"
+                table.writerow((study_id, aside.file, kind, aside.reason))
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ def arrange(
     """
     placed = [header for header in headers if header.plane is not None]
     if not placed:
-        ordered = sorted(headers, key=_by_number)
+        ordered = sorted(headers, key=_by_distance if _are_parallel(headers) else _by_number)
         return tuple(ordered), (0,) * len(ordered), ()
     lost = [header for header in headers if header.plane is None]
     aside = [
@@ -138,7 +138,7 @@ def _parallel(headers: Sequence[Header]) -> list[list[Header]]:
     groups: list[tuple[NDArray[np.float64], list[Header]]] = []
     limit = np.cos(np.radians(SAME_ANGLE_DEG))
     for header in sorted(headers, key=lambda header: (*_centre(header), header.source)):
-        normal = _direction(_plane(header))
+        normal = _direction(_plane(header).normal)
         for seen, members in groups:
             if normal @ seen >= limit:
                 members.append(header)
@@ -175,23 +175,22 @@ def _split_at_gaps(ordered: list[Header]) -> list[list[Header]]:
 
 def _block_place(block: list[Header]) -> float:
     """Where a block's middle lies along the patient's axis that its stack runs along."""
-    direction = _STACK_DIRECTIONS[_axis(_plane(block[0]))]
+    direction = _STACK_DIRECTIONS[_axis(_plane(block[0]).normal)]
     return float(np.mean([_centre(header) for header in block], axis=0) @ direction)
 
 
 def _position(header: Header, parallel: Sequence[Header]) -> float:
     """Millimetres along the common normal of parallel slices."""
-    return round(float(_centre(header) @ _direction(_plane(parallel[0]))), 4)
+    return round(float(_centre(header) @ _direction(_plane(parallel[0]).normal)), 4)
 
 
-def _direction(plane: Plane) -> NDArray[np.float64]:
+def _direction(normal: NDArray[np.float64]) -> NDArray[np.float64]:
     """The normal with the sign in which a stack runs, whatever the signs in the header."""
-    normal = plane.normal
-    return normal if normal @ _STACK_DIRECTIONS[_axis(plane)] >= 0 else -normal
+    return normal if normal @ _STACK_DIRECTIONS[_axis(normal)] >= 0 else -normal
 
 
-def _axis(plane: Plane) -> int:
-    return int(np.argmax(np.abs(plane.normal)))
+def _axis(normal: NDArray[np.float64]) -> int:
+    return int(np.argmax(np.abs(normal)))
 
 
 def _centre(header: Header) -> NDArray[np.float64]:
@@ -202,6 +201,23 @@ def _plane(header: Header) -> Plane:
     if header.plane is None:
         raise InputError(f"{header.source}: has no position")
     return header.plane
+
+
+def _are_parallel(headers: Sequence[Header]) -> bool:
+    """Whether slices without spacing still have positions along one common normal."""
+    normals = [header.normal for header in headers if header.origin_mm is not None]
+    known = [normal for normal in normals if normal is not None]
+    if len(known) < len(headers):
+        return False
+    directions = [_direction(normal) for normal in known]
+    limit = np.cos(np.radians(SAME_ANGLE_DEG))
+    return all(direction @ directions[0] >= limit for direction in directions)
+
+
+def _by_distance(header: Header) -> tuple[float, str]:
+    if header.normal is None or header.origin_mm is None:
+        raise InputError(f"{header.source}: has no position")
+    return float(header.origin_mm @ _direction(header.normal)), header.source
 
 
 def _by_number(header: Header) -> tuple[float, tuple[object, ...]]:

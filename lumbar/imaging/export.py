@@ -25,10 +25,9 @@ __all__ = ["Exported", "export_study", "windowed"]
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What came of one study: PNG files written, pictures that failed, files that are none."""
+    """What came of one study: PNG files written, and the files that gave none (or were damaged)."""
 
     written: int
-    failed: tuple[SetAside, ...]
     set_aside: tuple[SetAside, ...]
 
 
@@ -51,10 +50,9 @@ def export_study(study: StudyFiles, output: Path) -> Exported:
     Raises OSError where the output cannot be written.
     """
     if not study.series:
-        return Exported(0, (), study.set_aside)
+        return Exported(0, study.set_aside)
     files = open_files(study.uri)
     written = 0
-    failed: list[SetAside] = []
     aside = list(study.set_aside)
     for series in study.series:
         pictures = []
@@ -62,11 +60,11 @@ def export_study(study: StudyFiles, output: Path) -> Exported:
             try:
                 pictures += _pictures(files, study, series.series_id, name)
             except InputError as error:
-                apart = SetAside(name, str(error).removeprefix(f"{name}: "))
-                (failed if isinstance(error, DecodeError) else aside).append(apart)
+                reason = str(error).removeprefix(f"{name}: ")
+                aside.append(SetAside(name, reason, isinstance(error, DecodeError)))
         _write(pictures, output / _safe(study.study_id) / _safe(series.series_id))
         written += len(pictures)
-    return Exported(written, tuple(failed), tuple(aside))
+    return Exported(written, tuple(aside))
 
 
 def _write(pictures: list[tuple[Header, bytes]], folder: Path) -> None:

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+import numpy as np
+from numpy.typing import NDArray
 from pydicom import dcmread
 from pydicom.dataset import Dataset, FileDataset
 from pydicom.errors import InvalidDicomError
@@ -27,6 +29,8 @@ from lumbar.imaging.geometry import Plane
 
 __all__ = ["Header", "headers_of", "read_dataset", "read_headers"]
 
+Vector = NDArray[np.float64]
+
 MAX_FRAMES = 2000
 """A file that claims more frames than this is refused before anything is allocated."""
 
@@ -36,6 +40,7 @@ class Header:
     """One picture's own account of itself; absent text is "", absent numbers are None.
 
     `plane` is None where the geometry is missing or contradicts itself; `plane_reason` says why.
+    `normal` and `origin_mm` are there whenever orientation and position are, spacing or not.
     `patient` is a hash of PatientID, for telling patients apart and for nothing else.
     `echo_ms`, `repetition_ms`, `inversion_ms` are TE, TR, TI. `window` is (centre, width).
     `frame` is the frame's index in a multi-frame file, None in a plain one.
@@ -51,6 +56,8 @@ class Header:
     columns: int
     plane: Plane | None = None
     plane_reason: str = ""
+    normal: Vector | None = None
+    origin_mm: Vector | None = None
     patient: str = field(default="", repr=False)
     description: str = ""
     protocol: str = ""
@@ -156,7 +163,7 @@ def _starts_like_a_dataset(head: bytes) -> bool:
 
 
 def _header(dataset: Dataset, source: str, frame: int | None) -> Header:
-    plane, plane_reason = _plane(dataset, frame)
+    place = _place(dataset, frame)
     instance_id = attributes.text(dataset, "SOPInstanceUID") or source
     number = attributes.integer(dataset, "InstanceNumber")
     timing = group(dataset, "MRTimingAndRelatedParametersSequence", frame)
@@ -169,8 +176,10 @@ def _header(dataset: Dataset, source: str, frame: int | None) -> Header:
         number=number if frame is None else frame + 1,
         rows=attributes.integer(dataset, "Rows") or 0,
         columns=attributes.integer(dataset, "Columns") or 0,
-        plane=plane,
-        plane_reason=plane_reason,
+        plane=place.plane,
+        plane_reason=place.reason,
+        normal=place.normal,
+        origin_mm=place.origin_mm,
         patient=_patient(dataset),
         description=attributes.text(dataset, "SeriesDescription"),
         protocol=attributes.text(dataset, "ProtocolName"),
@@ -185,21 +194,38 @@ def _header(dataset: Dataset, source: str, frame: int | None) -> Header:
     )
 
 
-def _plane(dataset: Dataset, frame: int | None) -> tuple[Plane | None, str]:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Place:
+    """What a file says of where it lies."""
+
+    plane: Plane | None
+    reason: str
+    normal: Vector | None = None
+    origin_mm: Vector | None = None
+
+
+def _place(dataset: Dataset, frame: int | None) -> _Place:
     position = group(dataset, "PlanePositionSequence", frame)
     orientation = group(dataset, "PlaneOrientationSequence", frame)
     measures = group(dataset, "PixelMeasuresSequence", frame)
-    values = {
-        "ImagePositionPatient": attributes.numbers(position, "ImagePositionPatient"),
-        "ImageOrientationPatient": attributes.numbers(orientation, "ImageOrientationPatient"),
-        "PixelSpacing": attributes.numbers(measures, "PixelSpacing"),
+    origin = attributes.numbers(position, "ImagePositionPatient")
+    directions = attributes.numbers(orientation, "ImageOrientationPatient")
+    spacing = attributes.numbers(measures, "PixelSpacing")
+    named = {
+        "ImagePositionPatient": origin,
+        "ImageOrientationPatient": directions,
+        "PixelSpacing": spacing,
     }
-    if absent := [keyword for keyword, found in values.items() if not found]:
-        return None, f"without {', '.join(absent)}"
+    absent = [keyword for keyword, found in named.items() if not found]
     try:
-        return Plane.from_dicom(*values.values()), ""
+        # a missing position or spacing is put in only to have the rest checked
+        plane = Plane.from_dicom(origin or (0, 0, 0), directions, spacing or (1, 1))
     except GeometryError as error:
-        return None, str(error)
+        return _Place(None, f"without {', '.join(absent)}" if absent else str(error))
+    origin_mm = plane.origin_mm if origin else None
+    if absent:
+        return _Place(None, f"without {', '.join(absent)}", plane.normal, origin_mm)
+    return _Place(plane, "", plane.normal, origin_mm)
 
 
 def _window(dataset: Dataset) -> tuple[float, float] | None:

@@ -16,7 +16,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lumbar.domain import View
-from lumbar.imaging.geometry import Plane
 from lumbar.imaging.headers import Header
 
 __all__ = [
@@ -54,12 +53,12 @@ class Role:
     open_: tuple[View, ...] = ()
 
 
-def orientation_of(plane: Plane) -> Orientation:
+def orientation_of(normal: NDArray[np.float64]) -> Orientation:
     """Orientation by the normal's largest component; oblique beyond 45 degrees from all three.
 
     Axial slices through L5/S1 are tilted by up to 40 degrees and are still axial.
     """
-    components = np.abs(plane.normal)
+    components = np.abs(normal)
     if components.max() < np.cos(np.radians(45)):
         return Orientation.OBLIQUE
     return (Orientation.SAGITTAL, Orientation.CORONAL, Orientation.AXIAL)[int(components.argmax())]
@@ -78,17 +77,35 @@ def role_from_headers(headers: Sequence[Header]) -> Role:
     """Role of a series that no table names, from its slices' headers and geometry."""
     if unused := _unused(headers):
         return Role(None, unused)
-    seen = {orientation_of(header.plane) for header in headers if header.plane is not None}
-    if not seen:
+    orientations, known_by = _orientations(headers)
+    if not orientations:
         why = headers[0].plane_reason
         return Role(None, f"orientation unknown ({why})", tuple(View))
-    if len(seen) > 1:
-        return Role(None, f"localizer: {' and '.join(sorted(seen))} slices in one series")
-    orientation = seen.pop()
+    if len(orientations) > 1:
+        return Role(None, f"localizer: {' and '.join(orientations)} slices in one series")
+    orientation = orientations[0]
     if orientation in (Orientation.CORONAL, Orientation.OBLIQUE):
         return Role(None, f"{orientation} slices, which no finding is graded on")
     contrast, why = _contrast(headers[0])
-    return _decided(orientation, contrast, f"{orientation} by geometry, {why}")
+    return _decided(orientation, contrast, f"{orientation} by {known_by}, {why}")
+
+
+def _orientations(headers: Sequence[Header]) -> tuple[list[Orientation], str]:
+    """The orientations of a series' slices and by what they are known; empty where unknown."""
+    seen = {orientation_of(header.normal) for header in headers if header.normal is not None}
+    if seen:
+        return sorted(seen), "geometry"
+    words = _plain(f"{headers[0].description} {headers[0].protocol}")
+    named = [orientation for orientation, pattern in _PLANES if pattern.search(words)]
+    reason = f"its description ({headers[0].plane_reason})"
+    return (named, reason) if len(named) == 1 else ([], "")
+
+
+_PLANES = (
+    (Orientation.SAGITTAL, re.compile(r"\bsag(?:ittal)?(?:\b|(?=t[12]))", re.IGNORECASE)),
+    (Orientation.CORONAL, re.compile(r"\bcor(?:onal)?(?:\b|(?=t[12]))", re.IGNORECASE)),
+    (Orientation.AXIAL, re.compile(r"\b(?:ax|axial|tra|trans\w*)(?:\b|(?=t[12]))", re.IGNORECASE)),
+)
 
 
 def _decided(orientation: Orientation, contrast: str, reason: str) -> Role:

@@ -100,6 +100,8 @@ def make_header() -> Callable[..., Header]:
             "rows": 20,
             "columns": 30,
             "plane": plane,
+            "normal": None if plane is None else plane.normal,
+            "origin_mm": None if plane is None else plane.origin_mm,
         } | fields
         return Header(**values)
 

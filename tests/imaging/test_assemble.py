@@ -89,6 +89,12 @@ def test_pictures_without_any_geometry_follow_their_numbers(make_header) -> None
     assert [header.number for header in arrange(made)[0]] == [2, 9, 10]
 
 
+def test_slices_without_spacing_still_follow_their_positions(make_header) -> None:
+    made = [make_header((x, 0.0, 0.0), number=n) for n, x in enumerate((4.0, -4.0, 0.0))]
+    bare = [replace(header, plane=None) for header in made]
+    assert [header.number for header in arrange(bare)[0]] == [1, 2, 0]
+
+
 def test_two_patients_in_one_study_are_refused(make_header) -> None:
     with pytest.raises(InputError, match="2 different PatientIDs"):
         one_patient([make_header(patient="a"), make_header(patient="b")], "study")

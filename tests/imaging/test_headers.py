@@ -69,6 +69,13 @@ def test_a_missing_geometry_says_what_is_missing(make_dicom, attributes, words) 
     assert words in header.plane_reason
 
 
+def test_a_file_without_spacing_still_knows_which_way_it_lies(make_dicom) -> None:
+    (header,) = read_headers(make_dicom(PixelSpacing=None), "a.dcm")
+    assert header.normal is not None
+    assert abs(header.normal[0]) == 1
+    assert header.origin_mm is not None
+
+
 def test_a_position_that_is_no_number_is_a_missing_one(make_dataset, dicom_bytes) -> None:
     data = dicom_bytes(make_dataset(ImagePositionPatient=[11.5, 22.5, 33.5]))
     assert b"22.5" in data

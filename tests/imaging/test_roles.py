@@ -80,3 +80,17 @@ def test_slices_tilted_along_the_lowest_disc_are_still_axial(make_header) -> Non
     tilted = (1.0, 0.0, 0.0, 0.0, 0.766, -0.643)  # 40 degrees
     header = make_header((0, 0, 0), tilted, description="T2")
     assert role_from_headers([header]).view is View.AXIAL_T2
+
+
+@pytest.mark.parametrize(
+    ("words", "view"),
+    [
+        ("SAG T1", View.SAGITTAL_T1),
+        ("t2_tse_tra", View.AXIAL_T2),
+        ("SAGT2", View.SAGITTAL_T2),
+        ("T2", None),
+    ],
+)
+def test_without_geometry_the_description_may_name_the_plane(make_header, words, view) -> None:
+    lost = make_header(None, plane_reason="without ImagePositionPatient", description=words)
+    assert role_from_headers([lost]).view is view

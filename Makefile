@@ -1,0 +1,50 @@
+# Every command a person needs. Each does the set-up it depends on: python3 (3.11 or newer) and a
+# package registry are enough on a fresh machine.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup demo demo-full test nightly check fix serve bench lock
+
+BIN := .venv/bin
+READY := .venv/.ready
+
+help:  ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+setup: $(READY)  ## build .venv from requirements.lock (uv where it can be had, else pip)
+
+$(READY): requirements.lock pyproject.toml tools/setup.sh
+	bash tools/setup.sh
+	@touch $@
+
+demo: $(READY)  ## phantoms -> training -> grades -> report in runs/demo (minutes, no data needed)
+	$(BIN)/python -m jobs.demo
+
+demo-full: $(READY)  ## the same at full size (hours, resumes where it was stopped)
+	$(BIN)/python -m jobs.demo --recipe jobs/configs/demo_full.yaml
+
+test: $(READY)  ## all tests but the nightly ones; LUMBAR_DATA=<folder> adds those on real images
+	$(BIN)/python -m pytest -m "not nightly"
+
+nightly: $(READY)  ## the tests that take minutes to hours
+	$(BIN)/python -m pytest -m nightly
+
+check: $(READY)  ## format, lint, types, import rules; changes nothing
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+fix: $(READY)  ## format and mend what ruff can mend
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+serve: $(READY)  ## answer on loopback with the demo's bundle
+	$(BIN)/python -m serve
+
+bench: $(READY)  ## ours against its yardstick, quick sizes; rewrites benchmarks/RESULTS.md
+	$(BIN)/python -m benchmarks
+
+lock:  ## pin what pyproject.toml asks for; what is pinned already keeps its version
+	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --quiet \
+	  --custom-compile-command "make lock" --output-file requirements.lock

@@ -59,12 +59,9 @@ class CentreLine:
 
     def place(self, u: float, v: float, s: float) -> NDArray[np.float64]:
         """Patient mm `[3]` of one point in spine coordinates."""
-        position = s / STEP_MM
-        whole = int(np.clip(position, 0, len(self.points) - 2))
-        part = position - whole
-        point = self.points[whole] * (1 - part) + self.points[whole + 1] * part
-        left, back, _ = self.frame[whole]
-        return np.asarray(point + u * left + v * back, np.float64)
+        at = np.asarray(s, np.float64)
+        left, back, _ = self._between(self.frame.reshape(-1, 9), at).reshape(3, 3)
+        return np.asarray(self._between(self.points, at) + u * left + v * back, np.float64)
 
     def stretch(self, v: float, s: float) -> float:
         """How many mm one mm of `s` is at the depth `v`: < 1 on the hollow side of a bend."""

@@ -20,6 +20,7 @@ __all__ = ["paint_around_canal", "paint_canal"]
 _UNGRADED_FAT = 0.9
 _EXIT_ABOVE_DISC_MM = 10.5
 _NERVE_MM = 2.6
+_NEURAL_MM2 = 28.0
 _CANAL_HALF_MM = np.array(
     [8.5, 8.5, 8.5, 8.8, 9.6, 10.1, 10.5, 11.0, 12.0, 13.0, 12.0, 10.0, 8.0, 6.0], np.float32
 )
@@ -56,6 +57,11 @@ def _foraminal_fat(pixels: Pixels) -> Field:
     return _by_level(pixels, *sides)
 
 
+def _nerve_radius(fat: Field) -> Field:
+    """A root's radius in its foramen: thinner where not even its own room is left."""
+    return np.asarray(_NERVE_MM * np.clip(0.7 + 1.2 * fat, 0.7, 1.0))
+
+
 def _nerve_v(pixels: Pixels) -> Field:
     habitus = pixels.anatomy.habitus
     shift = _by_level(pixels, np.asarray(habitus.nerve_left_mm), np.asarray(habitus.nerve_right_mm))
@@ -71,10 +77,9 @@ def _paint_lost_fat(image: Field, pixels: Pixels, signals: Signals) -> None:
     around = np.clip((fat - 0.42) / 0.5, 0.0, 1.0)
     above = np.clip((fat - 0.05) / 0.6, 0.0, 1.0)
     below = np.clip((fat - 0.10) / 0.8, 0.0, 1.0)
-    front = _NERVE_MM + (6.5 * around) * size
-    back = _NERVE_MM + (5.0 * around) * size
-    head = _NERVE_MM + (3.6 * above) * size
-    foot = _NERVE_MM + (14.0 * below) * size
+    nerve = 0.95 * _nerve_radius(fat)
+    front, back = nerve + 6.5 * around * size, nerve + 5.0 * around * size
+    head, foot = nerve + 3.6 * above * size, nerve + 14.0 * below * size
     # the keyhole: narrower below, where the disc is in front and the facet behind
     waist = 1.0 - 0.35 * np.clip(dd / 12.0, 0.0, 1.0)
     across = np.abs(dv) / np.where(dv < 0, front, back) / waist
@@ -82,7 +87,7 @@ def _paint_lost_fat(image: Field, pixels: Pixels, signals: Signals) -> None:
     kept = (np.sqrt(across * across + along * along) - 1.0) * 3.2
     zone = np.square((pixels.aside - 16.5) / 7.5) + np.square((pixels.v - 4.5) / 9.0)
     zone = np.sqrt(zone + np.square((pixels.from_disc + 5.0) / 15.0))
-    share = np.clip((1.1 - zone) / 0.25, 0.0, 1.0)
+    share = np.clip((1.3 - zone) / 0.3, 0.0, 1.0)
     lost = share * (1.0 - inside(kept, pixels.edge_mm + 0.4))
     disc = smoothstep(-dv + 0.35 * dd, -2.5, 2.5)
     value = signals.ligament + (signals.annulus * 1.15 - signals.ligament) * disc
@@ -109,7 +114,7 @@ def _front(pixels: Pixels) -> Field:
 
 def _paint_flavum(image: Field, pixels: Pixels, signals: Signals) -> None:
     """The yellow ligament from lamina to lamina, thin in the mid-line, and the facet's capsule."""
-    roof = _roof(pixels)
+    roof = _roof(pixels) + 0.8 * np.maximum(pixels.aside - 12.0, 0.0)
     thick = np.minimum(2.5 + 1.1 * pixels.aside, 8.0)
     distance = np.maximum(roof - pixels.v, pixels.v - roof - thick)
     distance = np.maximum(distance, np.maximum(pixels.aside - 16.0, -pixels.v))
@@ -127,7 +132,7 @@ def paint_canal(image: Field, pixels: Pixels, signals: Signals) -> None:
 
 
 def _paint_canal(image: Field, pixels: Pixels, signals: Signals) -> None:
-    wall = _CANAL_HALF_MM.take(pixels.body) + 0.22 * np.minimum(np.abs(pixels.from_body), 14.0)
+    wall = _CANAL_HALF_MM.take(pixels.body) + 0.08 * np.minimum(np.abs(pixels.from_body), 14.0)
     canal = np.maximum(_front(pixels) - pixels.v, pixels.v - _roof(pixels))
     canal = np.maximum(canal, pixels.aside - wall)
     depth = np.maximum(pixels.v, pixels.aside - 5.0)
@@ -147,12 +152,20 @@ def _paint_sac(image: Field, pixels: Pixels, signals: Signals, canal: Field) -> 
     half_depth = np.maximum(pixels.look_up(passages.sac_ap) / 2, 0.2)
     q = (pixels.v - pixels.look_up(passages.sac_front) - half_depth) / half_depth
     p = pixels.u / half_width / (1.0 - 0.2 * np.clip(q, -1.0, 1.0))
-    distance = (np.sqrt(p * p + q * q) - 1.0) * np.minimum(half_width, half_depth)
+    # round behind, squarer in front, where the roots leave through its corners
+    corner = np.where(q < 0, 0.65, 0.0) * np.minimum(p * p, 1.0) * np.minimum(q * q, 1.0)
+    distance = (np.sqrt(p * p + q * q - corner) - 1.0) * np.minimum(half_width, half_depth)
     distance = np.maximum(distance, canal + 0.4)
     distance = np.where(half_depth > 0.6, distance, 9.0)
     share = inside(distance, pixels.edge_mm)
     blend(image, signals.ligament, inside(distance - 0.5, pixels.edge_mm))
-    contents = np.full_like(image, signals.csf)
+    # rootlets too thin to be seen one by one: they darken what fluid a narrow sac has left
+    filled = _NEURAL_MM2 / (np.pi * half_width * half_depth)
+    crowded = np.clip((filled - 0.2) / 0.5, 0.0, 0.85) * (half_depth > 1.0)
+    contents = signals.csf + (signals.nerve - signals.csf) * np.where(
+        pixels.s < pixels.anatomy.graded_discs_mm[-1] + 10.0, crowded, 0.0
+    )
+    contents = contents.astype(image.dtype)
     _paint_roots(contents, pixels, signals, half_width, half_depth, q * half_depth)
     _paint_cord(contents, pixels, signals, q * half_depth)
     blend(image, contents, share)
@@ -198,8 +211,7 @@ def _paint_exiting_nerves(image: Field, pixels: Pixels, signals: Signals) -> Non
     slope = np.where(d > 0, 1.0, 0.75)
     du = (pixels.aside - 15.5 - slope * d) / np.sqrt(1.0 + slope * slope)
     dv = pixels.v - _nerve_v(pixels) + 0.2 * d
-    squeezed = np.clip(0.7 + 1.2 * _foraminal_fat(pixels), 0.7, 1.0)
-    thick = (_NERVE_MM - 0.06 * np.abs(d)) * squeezed
+    thick = _nerve_radius(_foraminal_fat(pixels)) - 0.06 * np.abs(d)
     distance = np.sqrt(du * du + dv * dv) - thick
     distance = np.maximum(distance, np.maximum(np.abs(d - 2.0) - 11.0, 9.5 - pixels.aside))
     lumbar = (pixels.disc < FIRST_LUMBAR + 5).astype(np.float32)

@@ -22,7 +22,7 @@ __all__ = ["STEP_MM", "CentreLine", "Field", "Triple"]
 Field = NDArray[np.floating[Any]]
 Triple = tuple[Field, Field, Field]
 
-STEP_MM = 0.5
+STEP_MM = 0.25
 _ABOVE_MM = 60.0
 _BELOW_MM = 80.0
 _GRID_PX = 8  # the coordinates bend so little that a tenth of a mm is lost between such nodes

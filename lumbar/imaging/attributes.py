@@ -23,7 +23,7 @@ def strings(dataset: Dataset, keyword: str) -> tuple[str, ...]:
     tag = tag_for_keyword(keyword)
     if tag is None or tag not in dataset:
         return ()
-    value = dataset.get_item(tag).value
+    value = dataset.get_item(tag, keep_deferred=True).value
     if isinstance(value, bytes):
         value = _decoded(value)
     if isinstance(value, str):
@@ -78,7 +78,7 @@ def _parts(dataset: Dataset, keyword: str) -> Iterable[Any]:
     tag = tag_for_keyword(keyword)
     if tag is None or tag not in dataset:
         return ()
-    element = dataset.get_item(tag)
+    element = dataset.get_item(tag, keep_deferred=True)
     raw = isinstance(element, RawDataElement)
     if raw and element.VR not in _BINARY and not _is_binary(keyword):
         return strings(dataset, keyword)

@@ -118,7 +118,7 @@ def _stored(dataset: Dataset, header: Header) -> NDArray[Any]:
 
 
 def _from_buffer(dataset: Dataset, header: Header, allocated: int) -> NDArray[Any]:
-    buffer = dataset.get_item("PixelData").value
+    buffer = dataset.get_item("PixelData", keep_deferred=True).value
     count = header.rows * header.columns
     needed = count * allocated // 8
     whole = needed * frame_count(dataset)
@@ -157,16 +157,22 @@ def _through_plugin(dataset: Dataset, header: Header, syntax: UID) -> NDArray[An
     if not decoder.is_available:
         needed = "; ".join(decoder.missing_dependencies)
         raise DecodeError(f"{header.source}: pixels in {syntax.name}; install one of: {needed}")
+    colour = (attributes.integer(dataset, "SamplesPerPixel") or 1) > 1
     try:
-        colour = (attributes.integer(dataset, "SamplesPerPixel") or 1) > 1
         return decoder.as_array(
             dataset, index=header.frame or 0, raw=not colour, decoding_plugin=plugin
         )[0]
-    except Exception as error:  # a codec may raise anything over damaged pixels
-        advice = "copy it again from its source"
+    except BaseException as error:
+        if not isinstance(error, Exception) and type(error).__module__ != _RUST_PANIC:
+            raise
         raise DecodeError(
-            f"{header.source}: {syntax.name} pixels are truncated or damaged; {advice}"
+            f"{header.source}: {syntax.name} pixels are truncated or damaged; copy the file "
+            "again from its source"
         ) from error
+
+
+_RUST_PANIC = "pyo3_runtime"
+"""Where the exceptions live that a codec written in Rust raises beside Python's Exception."""
 
 
 def _transfer_syntax(dataset: Dataset, header: Header) -> UID:

@@ -108,6 +108,8 @@ def headers_of(dataset: Dataset, source: str) -> tuple[Header, ...]:
     """
     if reason := _refusal(dataset):
         raise FormatError(f"{source}: {reason}")
+    if not _has_matrix(dataset):
+        raise DecodeError(f"{source}: an MR image without Rows and Columns; {_AGAIN}")
     frames = frame_count(dataset)
     if frames > MAX_FRAMES:
         raise FormatError(f"{source}: claims {frames} frames; at most {MAX_FRAMES} are read")
@@ -252,6 +254,8 @@ _OTHER_PARTS = frozenset(
     | {"HIP", "KNEE", "LIVER", "NECK", "PROSTATE", "SHOULDER", "SKULL", "WRIST"}
 )
 _DIRECTORY = "1.2.840.10008.1.3.10"
+_MR_CLASSES = "1.2.840.10008.5.1.4.1.1.4"
+"""MR Image Storage and, with a suffix, its enhanced kinds (PS3.4 B.5)."""
 
 
 def _refusal(dataset: Dataset) -> str:
@@ -266,9 +270,13 @@ def _refusal(dataset: Dataset) -> str:
         return f"modality {_word(modality)}, not MR"
     if part in _OTHER_PARTS:
         return f"shows the {part.lower()}, not the lumbar spine"
-    if not attributes.integer(dataset, "Rows") or not attributes.integer(dataset, "Columns"):
+    if not _has_matrix(dataset) and not kind.startswith(_MR_CLASSES):
         return "no picture (Rows and Columns are missing or zero)"
     return ""
+
+
+def _has_matrix(dataset: Dataset) -> bool:
+    return all((attributes.integer(dataset, k) or 0) > 0 for k in ("Rows", "Columns"))
 
 
 def _word(value: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 from pydicom.uid import RLELossless
 from test_headers import enhanced
 
-from lumbar.errors import DecodeError
+from lumbar.errors import DecodeError, InputError
 from lumbar.imaging import decode_instance, decode_instances
 
 RAMP = np.arange(600, dtype=np.uint16).reshape(20, 30)
@@ -75,6 +75,29 @@ def test_half_a_compressed_file_is_named_and_refused(make_dataset, dicom_bytes) 
     dataset.compress(RLELossless)
     with pytest.raises(DecodeError, match=r"3/7\.dcm: truncated"):
         decode_instance(dicom_bytes(dataset)[:-400], "3/7.dcm")
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("compressed", [False, True])
+def test_bytes_changed_at_random_are_decoded_or_refused_and_never_crash(
+    make_dataset, dicom_bytes, compressed
+) -> None:
+    dataset = make_dataset(RAMP)
+    if compressed:
+        dataset.compress(RLELossless)
+    whole = dicom_bytes(dataset)
+    rng = np.random.default_rng(1)
+    refusals = []
+    for _ in range(300):
+        broken = bytearray(whole)
+        for place in rng.integers(128, len(whole), 5):
+            broken[place] = rng.integers(256)
+        try:
+            decode_instances(bytes(broken), "broken.dcm")
+        except InputError as error:
+            refusals.append(str(error))
+    assert 0 < len(refusals) < 300
+    assert all(refusal.startswith("broken.dcm: ") for refusal in refusals)
 
 
 def test_a_header_that_promises_other_rows_is_refused(make_dicom) -> None:

@@ -40,12 +40,23 @@ def test_the_patients_id_is_in_no_header_and_no_representation(make_dicom) -> No
         ({"Modality": "CT"}, "modality CT, not MR"),
         ({"Modality": "SR"}, "modality SR, not MR"),
         ({"BodyPartExamined": "KNEE"}, "shows the knee"),
-        ({"Rows": None}, "no picture"),
     ],
 )
 def test_what_is_no_slice_of_a_lumbar_mri_is_refused_by_name(make_dicom, attributes, words) -> None:
     with pytest.raises(FormatError, match=f"a.dcm: {words}"):
         read_headers(make_dicom(**attributes), "a.dcm")
+
+
+def test_a_data_set_without_a_matrix_is_no_picture(make_dataset) -> None:
+    dataset = make_dataset(Rows=None)
+    dataset.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.104.1"  # a PDF
+    with pytest.raises(FormatError, match="no picture"):
+        headers_of(dataset, "report.dcm")
+
+
+def test_an_mr_image_whose_matrix_is_missing_is_damaged(make_dicom) -> None:
+    with pytest.raises(DecodeError, match="without Rows and Columns"):
+        read_headers(make_dicom(Rows=None), "a.dcm")
 
 
 def test_a_dicomdir_is_refused_as_a_directory(make_dataset) -> None:

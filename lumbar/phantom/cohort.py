@@ -12,6 +12,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
 from lumbar.errors import ConfigError, FormatError
 from lumbar.phantom.make import make_study
 from lumbar.phantom.sampling import Size
@@ -159,11 +161,17 @@ def _written(
     if workers == 1:
         yield from map(write, places)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
         yield from pool.map(write, places)
 
 
 def _write_one(folder: Path, recipe: Recipe, place: int) -> StudyRows:
+    # the products are small: more threads than one a process only wait for each other
+    with threadpool_limits(1, user_api="blas"):
+        return _write_alone(folder, recipe, place)
+
+
+def _write_alone(folder: Path, recipe: Recipe, place: int) -> StudyRows:
     traps = frozenset(recipe.traps)
     study = make_study(recipe.seed, recipe.first + place, recipe.size, traps)
     images = "train_images" if place < recipe.studies else "test_images"

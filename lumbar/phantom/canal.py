@@ -95,13 +95,14 @@ def _paint_lost_fat(image: Field, pixels: Pixels, signals: Signals) -> None:
 
 
 def _roof(pixels: Pixels) -> Field:
-    """The canal's back wall here: mid-line ridge to lateral recess."""
+    """The canal's back wall here: mid-line ridge to lateral recess, a narrow one reaching in."""
     passages = pixels.anatomy.passages
     middle = pixels.look_up(passages.roof)
     lateral = pixels.look_up_side(passages.roof_lateral)
-    return np.asarray(
-        middle + (lateral - middle) * np.clip((np.hypot(pixels.aside, 3.0) - 3.0) / 6.2, 0.0, 1.0)
-    )
+    depth = lateral - pixels.look_up_side(passages.front_lateral)
+    reach = 4.2 + 0.4 * np.minimum(depth, 6.5)
+    share = np.clip((np.hypot(pixels.aside, 3.0) - 3.0) / reach, 0.0, 1.0)
+    return np.asarray(middle + (lateral - middle) * share)
 
 
 def _front(pixels: Pixels) -> Field:

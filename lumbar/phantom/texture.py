@@ -73,7 +73,7 @@ class Textures:
         """Drawn from the patient's texture seed, mirrored where `handedness` is -1."""
         draws = [np.random.default_rng([seed, number]) for number in range(3)]
         return cls(
-            Texture.draw(draws[0], (6.0, 6.0, 6.0), handedness),
+            Texture.draw(draws[0], (4.8, 4.8, 4.8), handedness),
             Texture.draw(draws[1], (7.0, 7.0, 70.0), handedness),
             Texture.draw(draws[2], (48.0, 40.0, 48.0), handedness),
         )

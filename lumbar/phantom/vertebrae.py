@@ -83,7 +83,7 @@ def paint_interspinous(image: Field, pixels: Pixels, signals: Signals, texture: 
     )
     tip = 20.5 + pixels.look_up(lengths.astype(np.float32))
     slab = np.maximum(pixels.aside - 3.5, 17.0 - pixels.v)
-    tone = 0.7 * signals.ligament + 0.22 * signals.fat
+    tone = 0.7 * signals.ligament + 0.18 * signals.fat
     between = inside(np.maximum(slab, pixels.v - tip), 2.5)
     blend(image, tone * (1.0 + 0.18 * texture), between)
     cord = np.maximum(np.abs(pixels.v - tip - 1.0) - 1.2, slab)
@@ -122,7 +122,7 @@ def _body(pixels: Pixels) -> Field:
     """Vertebral bodies: waisted all round, with slightly hollow end plates."""
     half = _body_half_height(pixels)
     waist = np.clip(1.0 - np.square(pixels.from_body / half), 0.0, 1.0)
-    side = (pixels.outline - 1.0 + 0.085 * waist) * pixels.depth * 0.5
+    side = (pixels.outline - 1.0 + 0.1 * waist) * pixels.depth * 0.5
     side = np.maximum(side, pixels.v + waist * (0.6 + 1.8 * np.exp(-np.square(pixels.u / 9.0))))
     hollow = 1.4 * np.clip(1.0 - np.square(pixels.outline), 0.0, 1.0)
     # the sacrum's segments below the second have grown together
@@ -205,10 +205,10 @@ def _spinous_process(pixels: Pixels) -> Field:
     back = pixels.v - 20.0
     share = np.clip(back / length, 0.0, 1.0)
     heights = np.asarray(pixels.anatomy.habitus.body_height_mm, np.float32).take(pixels.arch)
-    half = heights * np.minimum(0.34, 0.46 * pixels.stretch) * (0.8 + 0.35 * share)
+    half = heights * np.minimum(0.3, 0.42 * pixels.stretch) * (0.8 + 0.35 * share)
     tall = np.abs(pixels.from_arch - 2.5 - 0.1 * back) - half
     thick = pixels.aside - 2.4 - 2.0 * share * share
-    return np.asarray(np.maximum(corner(tall, np.maximum(back - length, -back), 5.0), thick))
+    return np.asarray(np.maximum(corner(tall, np.maximum(back - length, -back), 6.5), thick))
 
 
 def _paint_basivertebral_vein(image: Field, pixels: Pixels, signals: Signals) -> None:

@@ -1,0 +1,83 @@
+"""A bundle is whole, checked and free of pickles, or one clear error."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from lumbar.errors import BundleError
+from lumbar.grading.bundle import Bundle
+
+
+@pytest.fixture
+def copied(bundle: Bundle, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(bundle.path, tmp_path / "copy"))
+
+
+def reseal(folder: Path) -> None:
+    """Make the card agree with the files again, as somebody who tampers would."""
+    card = json.loads((folder / "card.json").read_text())
+    for name in card["sha256"]:
+        card["sha256"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+    (folder / "card.json").write_text(json.dumps(card))
+
+
+def test_a_bundle_comes_back_as_it_was_written(bundle: Bundle) -> None:
+    again = Bundle.load(bundle.path)
+    assert again.digest == bundle.digest
+    assert again.config == bundle.config
+
+
+@pytest.mark.parametrize("name", ["config.json", "card.json", "grader.safetensors"])
+def test_a_missing_file_is_named(copied: Path, name: str) -> None:
+    (copied / name).unlink()
+    with pytest.raises(BundleError, match=name):
+        Bundle.load(copied)
+
+
+def test_a_changed_file_is_found_by_its_digest(copied: Path) -> None:
+    with (copied / "grader.safetensors").open("ab") as stream:
+        stream.write(b"x")
+    with pytest.raises(BundleError, match="sha256"):
+        Bundle.load(copied)
+
+
+def test_another_schema_version_is_refused_with_what_to_do(copied: Path) -> None:
+    config = json.loads((copied / "config.json").read_text())
+    (copied / "config.json").write_text(json.dumps(config | {"schema_version": 99}))
+    reseal(copied)
+    with pytest.raises(BundleError, match=r"99.*train again"):
+        Bundle.load(copied)
+
+
+def test_a_tensor_of_another_shape_is_refused(copied: Path) -> None:
+    tensors = load_file(copied / "grader.safetensors")
+    tensors["reading"] = torch.zeros(1, 2, 3, 4)
+    save_file(tensors, copied / "grader.safetensors")
+    reseal(copied)
+    with pytest.raises(BundleError, match="does not fit"):
+        Bundle.load(copied).grader()
+
+
+def test_weights_that_are_not_finite_are_refused(copied: Path) -> None:
+    tensors = load_file(copied / "grader.safetensors")
+    tensors["level_bias"][:] = float("nan")
+    save_file(tensors, copied / "grader.safetensors")
+    reseal(copied)
+    with pytest.raises(BundleError, match="level_bias"):
+        Bundle.load(copied).grader()
+
+
+def test_a_pickle_is_refused_unread(copied: Path) -> None:
+    card = json.loads((copied / "card.json").read_text())
+    torch.save({}, copied / "grader.pt")
+    card["sha256"]["grader.pt"] = "0"
+    (copied / "card.json").write_text(json.dumps(card))
+    with pytest.raises(BundleError, match=r"grader\.pt"):
+        Bundle.load(copied)

@@ -121,6 +121,8 @@ def covering_slice(series: Series, point_mm: tuple[float, float, float]) -> int 
 def _square(
     place: Place, view: View, cell: Cell, settings: CropSettings, scale: float
 ) -> NDArray[np.uint8] | None:
+    if np.ptp(place.series.instances[place.index].pixels) == 0:
+        return None  # constant: against the dark outside it would still have an edge
     field_mm = settings.field_mm[view] * settings.margin
     layers = []
     for index in _channels(place, view, cell, settings.neighbours):
@@ -154,12 +156,9 @@ def _channels(place: Place, view: View, cell: Cell, beside: bool) -> tuple[int, 
 def picture_of(values: NDArray[np.float32]) -> NDArray[np.uint8] | None:
     """Values stretched from their 0.5 % to their 99.5 % quantile over 0..255, all slices alike.
 
-    None where a value is not finite or nothing differs in the middle half: nothing can be read
-    off it.
+    None where a value is not finite or nothing differs: nothing can be read off it.
     """
-    rows, columns = values.shape[-2] // 4, values.shape[-1] // 4
-    middle = values[..., rows:-rows, columns:-columns]
-    if not np.isfinite(values).all() or np.ptp(middle) < 1e-6:
+    if not np.isfinite(values).all() or np.ptp(values) < 1e-6:
         return None
     flat = to_uint8(values.reshape(-1, values.shape[-1]))
     return flat.reshape(values.shape) if flat.any() else None

@@ -52,7 +52,11 @@ def located(
 
 @pytest.fixture(scope="session")
 def small_recipe() -> Recipe:
-    return Recipe(name="small", crops=CropSettings(size_px=32), locator=LocatorSettings(size_px=64, min_confidence=0))
+    return Recipe(
+        name="small",
+        crops=CropSettings(size_px=32),
+        locator=LocatorSettings(size_px=64, min_confidence=0),
+    )
 
 
 @pytest.fixture(scope="session")

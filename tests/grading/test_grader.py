@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lumbar.domain import CELLS, Basis, Condition, Family, Status, View
+from lumbar.domain import CELLS, Basis, Cell, Condition, Family, Status, StudyGrades, View
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.grader import Grader
 from lumbar.grading.landmarks import Landmarks
@@ -19,6 +19,12 @@ from lumbar.phantom import PhantomStudy, make_study
 from lumbar.phantom.write import write_study
 
 Written = Callable[[PhantomStudy, Path], tuple[Study, Landmarks]]
+
+
+def shares(grades: StudyGrades, cell: Cell) -> tuple[float, float, float]:
+    probabilities = grades[cell].probabilities
+    assert probabilities is not None
+    return probabilities
 
 
 @pytest.fixture(scope="module")
@@ -55,8 +61,8 @@ def test_the_two_sides_are_told_apart(grader: Grader, located: tuple[Study, Land
     grades = grader.grade_at(*located)
     sided = [cell for cell in CELLS if cell.condition.side is not None]
     differences = [
-        abs(np.subtract(grades[c].probabilities, grades[c.mirrored].probabilities)).max()
-        for c in sided
+        abs(np.subtract(shares(grades, cell), shares(grades, cell.mirrored))).max()
+        for cell in sided
     ]
     assert max(differences) > 1e-4
 

@@ -139,3 +139,19 @@ def test_what_runs_here_is_what_is_locked(name: str) -> None:
 def test_changelog_has_an_entry_for_this_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert f"## {project['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("syntax", "plugin"),
+    [
+        ("RLELossless", "pylibjpeg"),
+        ("JPEG2000Lossless", "pylibjpeg"),
+        ("JPEGLSLossless", "pyjpegls"),
+    ],
+)
+def test_the_lock_brings_the_fast_decoder_of(syntax: str, plugin: str) -> None:
+    """pylibjpeg's plug-ins need pylibjpeg itself beside them, and fall out unseen without it."""
+    import pydicom.uid
+    from pydicom.pixels import get_decoder
+
+    assert plugin in get_decoder(getattr(pydicom.uid, syntax)).available_plugins

@@ -33,7 +33,7 @@ from lumbar.pipelines.manifest import list_studies
 from lumbar.pipelines.output import whole_folder
 from lumbar.pipelines.stream import stream
 
-__all__ = ["PrepareReport", "prepare"]
+__all__ = ["PrepareReport", "prepare", "prepare_if_missing"]
 
 STUDIES_A_SHARD = 8
 """About 8 x 6 MB of crops in a task's memory, and few enough files for 100,000 studies."""
@@ -73,9 +73,12 @@ class PrepareReport:
     failures: tuple[Failure, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """The job's last line, and part of `cache.json`; long lists are counted."""
+        """The job's last line; long lists are counted."""
+        return {"output": self.output, **self.content()}
+
+    def content(self) -> dict[str, Any]:
+        """The part of it that `cache.json` keeps."""
         return {
-            "output": str(self.output),
             "counts": dict(sorted(self.counts.items())),
             "studies_without_labels": _listed(self.without_labels),
             "labels_without_images": _listed(self.without_images),
@@ -109,7 +112,7 @@ def prepare(
             failures=tuple(sorted(failure for _, failed in done for failure in failed)),
         )
         write_failures(report.failures, draft / "failures.parquet")
-        write_note(draft, recipe, report.to_json())
+        write_note(draft, recipe, report.content())
     return report
 
 
@@ -170,3 +173,10 @@ def _add(shard: Shard, labelled: LabelledStudy, recipe: Recipe) -> None:
 
 def _listed(study_ids: Sequence[str], most: int = 20) -> dict[str, Any]:
     return {"n": len(study_ids), "first": list(study_ids[:most])}
+
+
+def prepare_if_missing(recipe: Recipe) -> None:
+    """Cut the cache of a recipe that names its input, where there is none yet."""
+    if recipe.data.input and not recipe.cache.exists():
+        labels = Path(recipe.data.labels or recipe.data.input)
+        prepare(recipe.data.input, labels, recipe.cache, recipe)

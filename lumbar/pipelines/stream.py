@@ -7,7 +7,6 @@ Arrow would have to guess a type for them; they never leave this Ray.
 
 from __future__ import annotations
 
-import logging
 import pickle
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -15,9 +14,9 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 import ray
-from ray.data import ActorPoolStrategy, DataContext, Dataset
+from ray.data import ActorPoolStrategy, Dataset
 
-__all__ = ["quiet", "stream", "stream_actors"]
+__all__ = ["stream", "stream_actors"]
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
@@ -76,18 +75,8 @@ class _Holder:
 
 
 def _dataset(items: Sequence[Any]) -> Dataset:
-    quiet()
     rows = [{"item": pickle.dumps(item)} for item in items]
     return ray.data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS))
-
-
-def quiet() -> None:
-    """Progress lines are ours; Ray Data says only what goes wrong."""
-    context = DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
-    logging.getLogger("ray.data._internal.progress").setLevel(logging.ERROR)
 
 
 def _taken(dataset: Dataset, count: int, label: str, unit: str) -> Iterator[Any]:

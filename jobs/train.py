@@ -1,0 +1,60 @@
+"""Train a bundle as a recipe says: locator and grader, checkpoints, held-out figures.
+
+python jobs/train.py jobs/configs/demo.yaml --grader.epochs 3
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from jobs._command import existing_path, run
+
+EPILOG = """\
+Reads the crop cache that jobs/prepare.py wrote (data.cache, default runs/<name>/cache; where there
+is none and the recipe names data.input, it is made first) and writes runs/<name>/
+  bundle/          what jobs/score.py and the server grade with
+  history.jsonl    one record an epoch: losses, accuracy, seconds
+  validation.csv   the held-out fold at given points, in submission's form
+A run that was killed goes on from its last checkpoint when it is started again under its name.
+Any setting of the recipe may be given as --section.field value.
+
+examples:
+  python jobs/train.py jobs/configs/rsna2024_t1.yaml --data.input DIR --data.labels DIR
+  python jobs/train.py jobs/configs/rsna2024.yaml --workers.workers 4 --name four_gpus
+exit codes: 0 done, 1 training failed, 2 wrong arguments, recipe or cache
+"""
+
+
+def parser() -> ArgumentParser:
+    """What the command line takes."""
+    arguments = ArgumentParser(
+        prog="train",
+        description=(__doc__ or "").splitlines()[0],
+        epilog=EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    arguments.add_argument("recipe", type=existing_path, help="a YAML file of jobs/configs")
+    return arguments
+
+
+def main(arguments: Namespace) -> dict[str, Any]:
+    """Prepare where there is no cache yet, train, in one Ray session."""
+    from lumbar.config import load_recipe, parse_overrides
+    from lumbar.pipelines.session import ray_session
+
+    recipe = load_recipe(arguments.recipe, parse_overrides(arguments.overrides))
+    with ray_session(worker_output=False):
+        from lumbar.pipelines.prepare import prepare_if_missing
+        from lumbar.pipelines.train import train
+
+        prepare_if_missing(recipe)
+        return train(recipe)
+
+
+if __name__ == "__main__":
+    run(main, parser(), overrides=True)

@@ -1,0 +1,133 @@
+"""What a finished training run leaves: the bundle, validation.csv, the figures of its last line."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lumbar.config import Recipe
+from lumbar.domain import CELLS, Basis, Cell, Severity
+from lumbar.grading.bundle import write_bundle
+from lumbar.grading.learn import Learned, Predictions
+from lumbar.grading.rules import Rule, tilt
+from lumbar.pipelines.evaluate import evaluate
+from lumbar.pipelines.output import write_json
+from lumbar.pipelines.selftest import make_selftest
+from lumbar.reports.predictions import Predictions as Answers
+from lumbar.reports.submission import write_rows
+
+__all__ = ["RESULT", "held_out_figures", "write_results"]
+
+RESULT = "result.json"
+"""Written last: a run folder with it is finished."""
+
+
+def write_results(
+    recipe: Recipe, learned: Learned, history: Sequence[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Write `bundle/`, `validation.csv` and `result.json` into the run's folder; the figures.
+
+    `validation.csv` has the held-out fold at the points that were given, in submission's form:
+    25 rows a study, the training prior where a cell has no crop.
+    """
+    figures = held_out_figures(learned.held_out)
+    write_bundle(
+        recipe.folder / "bundle",
+        recipe,
+        learned,
+        _card(recipe, figures),
+        lambda draft: make_selftest(draft, given_points=learned.locator is None),
+    )
+    studies, shares, _ = learned.held_out.table()
+    weighted = np.where(np.isnan(shares), learned.prior, tilt(shares))
+    rows = (
+        (cell.row_id(study_id), *map(float, answer))
+        for study_id, answers in zip(studies, weighted, strict=True)
+        for cell, answer in zip(CELLS, answers, strict=True)
+    )
+    write_rows(rows, recipe.folder / "validation.csv")  # type: ignore[arg-type]
+    result = {
+        "epochs": len(history),
+        "seconds": round(sum(float(record["seconds"]) for record in history), 1),
+        "temperatures": list(learned.temperatures),
+        "validation": figures,
+        "score": figures.get("score"),
+    }
+    write_json(recipe.folder / RESULT, result)
+    return result
+
+
+def held_out_figures(held_out: Predictions) -> dict[str, Any]:
+    """The challenge's score with its terms, and accuracy by both rules beside the majority's."""
+    studies, shares, labels = held_out.table()
+    if not (labels >= 0).any():
+        return {"studies": len(studies), "score": None}
+    answers = Answers(studies, tilt(shares))
+    truth = _truth(studies, labels)
+    tilted = evaluate(answers, truth, Rule.TILTED)
+    untilted = evaluate(answers, truth, Rule.UNTILTED)
+    kept = ("accuracy", "balanced_accuracy", "kappa")
+    terms = ("score", "canal", "foraminal", "subarticular", "any_severe_canal")
+    return {
+        "studies": len(studies),
+        "cells": int((labels >= 0).sum()),
+        **{name: tilted[name] for name in terms},
+        "majority": tilted["majority"],
+        "tilted": {name: tilted[name] for name in kept},
+        "untilted": {name: untilted[name] for name in kept},
+        "points": "given",
+    }
+
+
+def _truth(
+    studies: Sequence[str], labels: NDArray[np.int64]
+) -> dict[str, dict[Cell, Severity | None]]:
+    return {
+        study_id: {
+            cell: Severity(int(label)) if label >= 0 else None
+            for cell, label in zip(CELLS, row, strict=True)
+        }
+        for study_id, row in zip(studies, labels, strict=True)
+    }
+
+
+def _card(recipe: Recipe, figures: Mapping[str, Any]) -> dict[str, Any]:
+    """What people should know of a bundle."""
+    real = recipe.data.basis is Basis.REAL
+    return {
+        "trained_on": {
+            "basis": recipe.data.basis.value,
+            "source": "patients' images" if real else "synthetic phantoms of lumbar.phantom",
+            "folds": recipe.data.folds,
+            "held_out_fold": recipe.data.held_out,
+        },
+        "figures": {"held_out": dict(figures)},
+        "limits": (
+            "Measured on held-out patients at given points."
+            if real
+            else "Measured on phantoms: says nothing about patients."
+        ),
+        "licences": (
+            "Weights follow their images' terms; the challenge's allow research, not commerce."
+            if real
+            else "Apache-2.0 (weights learned from synthetic images only)."
+        ),
+        "versions": {
+            "lumbar": _lumbar_version(),
+            "torch": torch.__version__,
+            "python": platform.python_version(),
+        },
+    }
+
+
+def _lumbar_version() -> str:
+    try:
+        return version("lumbar")
+    except PackageNotFoundError:  # a source tree that was never installed
+        return "source"

@@ -1,0 +1,159 @@
+"""train: the crop cache -> a bundle, through Ray Train.
+
+One TorchTrainer run trains the locator and then the grader (its start-up costs more than an epoch
+of the demo), data-parallel over the recipe's workers, with a checkpoint an epoch. A run that was
+killed and is started again under its name goes on from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import ray.data
+from ray.data import DataContext, Dataset
+from ray.train import CheckpointConfig, DataConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchTrainer
+
+from lumbar.config import Recipe
+from lumbar.errors import ConfigError, InputError, LumbarError
+from lumbar.pipelines.cache import check_cache
+from lumbar.pipelines.history import followed
+from lumbar.pipelines.output import read_json, write_json
+from lumbar.pipelines.results import RESULT
+from lumbar.pipelines.train_worker import CROPS, PICTURES, train_worker
+
+__all__ = ["train"]
+
+RUN = "run.json"
+CHECKPOINTS = "checkpoints"
+READER_CPUS = 0.25
+"""Of a worker's threads, three quarters are claimed; the rest is for the tasks that feed it, which
+would else wait for ever on a machine whose cores are all taken."""
+
+
+def train(recipe: Recipe) -> dict[str, Any]:
+    """Train as the recipe says, or finish what was begun; the job's last line.
+
+    Needs a running Ray and a cache of `jobs/prepare.py` in `recipe.cache`. Raises ConfigError
+    where the cache was cut with other settings or the run's folder holds another recipe's run,
+    InputError where training cannot go on (a loss that is not finite, no labelled row).
+    """
+    began = time.monotonic()
+    recipe = _absolute(recipe)
+    check_cache(recipe.cache, recipe)
+    _claim(recipe)
+    result = read_json(recipe.folder / RESULT)
+    finished_before = result is not None
+    if result is None:
+        _fit(recipe)
+        result = read_json(recipe.folder / RESULT)
+    if result is None:
+        raise InputError(f"{recipe.folder}: training ended without a result; see the lines above")
+    return {
+        "name": recipe.name,
+        "bundle": recipe.folder / "bundle",
+        "finished_before": finished_before,
+        **result,
+        "wall_seconds": round(time.monotonic() - began, 1),
+    }
+
+
+def _absolute(recipe: Recipe) -> Recipe:
+    """The recipe with paths that hold in workers, whose current folder is another."""
+    data = recipe.data.model_copy(update={"cache": str(recipe.cache.absolute())})
+    runs = str(Path(recipe.runs).absolute())
+    return recipe.model_copy(update={"runs": runs, "data": data})
+
+
+def _claim(recipe: Recipe) -> None:
+    """Write the recipe into the run's folder; refuse a folder of another recipe's run."""
+    mine = recipe.model_dump(mode="json", exclude={"workers", "runs"})
+    mine["data"].pop("cache")
+    path = recipe.folder / RUN
+    theirs = read_json(path)
+    if theirs is None:
+        write_json(path, mine)
+    elif theirs != mine:
+        changed = ", ".join(_changed(theirs, mine))
+        raise ConfigError(
+            f"{recipe.folder}: holds a run of this name with another recipe ({changed} differs); "
+            "choose another name (--name), or remove the folder to start over"
+        )
+
+
+def _changed(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[str]:
+    keys: list[str] = []
+    for key in sorted(one.keys() | other.keys()):
+        first, second = one.get(key), other.get(key)
+        if isinstance(first, dict) and isinstance(second, dict):
+            keys += _changed(first, second, f"{prefix}{key}.")
+        elif first != second:
+            keys.append(prefix + key)
+    return keys
+
+
+def _fit(recipe: Recipe) -> None:
+    context = DataContext.get_current()
+    context.execution_options.preserve_order = True
+    workers = recipe.workers
+    trainer = TorchTrainer(
+        train_worker,
+        train_loop_config={"recipe": recipe.model_dump(mode="json")},
+        datasets=_datasets(recipe),
+        dataset_config=DataConfig(
+            datasets_to_split=[], execution_options=context.execution_options
+        ),
+        scaling_config=ScalingConfig(
+            num_workers=workers.workers,
+            use_gpu=workers.gpu,
+            resources_per_worker={"CPU": workers.threads * (1 - READER_CPUS)},
+        ),
+        run_config=RunConfig(
+            name=CHECKPOINTS,
+            storage_path=str(recipe.folder),
+            checkpoint_config=CheckpointConfig(num_to_keep=2),
+        ),
+    )
+    epochs = {"grader": recipe.grader.epochs}
+    if recipe.locator is not None:
+        epochs["locator"] = recipe.locator.epochs
+    with followed(recipe.folder, epochs):
+        try:
+            trainer.fit()
+        except Exception as error:  # Ray wraps what a worker raised
+            raise _cause(error) from error
+
+
+def _datasets(recipe: Recipe) -> dict[str, Dataset | Callable[[], Dataset]]:
+    """The cache's tables as streams, their files in the order of studies.
+
+    Not `read_parquet`: of Ray 2.60 it lists files in a task that claims a whole core, whatever
+    is asked for, and so waits for ever where the training workers have them all.
+    """
+    kinds = [CROPS] if recipe.locator is None else [CROPS, PICTURES]
+    return {kind: _stream(sorted((recipe.cache / kind).glob("*.parquet"))) for kind in kinds}
+
+
+def _stream(files: list[Path]) -> Dataset:
+    rows = [{"file": str(path)} for path in files]
+    paths = ray.data.from_items(rows, override_num_blocks=len(rows))
+    return paths.map_batches(_read, batch_size=1, num_cpus=READER_CPUS)
+
+
+def _read(batch: dict[str, Any]) -> pa.Table:
+    return pq.read_table(batch["file"][0])
+
+
+def _cause(error: Exception) -> Exception:
+    """Our own error where a worker raised one: it says what to do."""
+    for inner in getattr(error, "worker_failures", {}).values():
+        cause = getattr(inner, "cause", None) or inner
+        if isinstance(cause, LumbarError):
+            return cause
+        return InputError(f"a training worker failed: {cause}")
+    return InputError(f"training failed: {error}")

@@ -81,15 +81,18 @@ def read_study(
     recognise: Recognise | None = None,
     views: Told = None,
     all_series: bool = False,
+    files: Files | None = None,
 ) -> Study:
     """One study with the pixels of every series that has a role (of all, with `all_series`).
 
     `source` is a study's folder, a DICOM, PNG or zip file, a list of files, or what
-    `find_studies` yields. A file that cannot be decoded is set aside with the reason. Raises
+    `find_studies` yields; of the last, `files` may open the bytes in place of its address.
+    A file that cannot be decoded is set aside with the reason. Raises
     FormatError where there is no picture, InputError where there are several studies or patients.
     """
     if isinstance(source, StudyFiles):
-        return _read(source, open_files(source.uri), recognise, views, all_series)
+        opened = files or open_files(source.uri)
+        return _read(source, opened, recognise, views, all_series)
     if isinstance(source, str | Path):
         return read_study(
             _only(list(find_studies(source)), str(source)),
@@ -99,9 +102,9 @@ def read_study(
         )
     paths = [Path(path).absolute() for path in source]
     folder = Path(os.path.commonpath([path.parent for path in paths]))
-    files = FolderFiles(folder)
-    study = _only(find_in(files, [p.relative_to(folder).as_posix() for p in paths]), str(folder))
-    return _read(study, files, recognise, views, all_series)
+    listed = FolderFiles(folder)
+    study = _only(find_in(listed, [p.relative_to(folder).as_posix() for p in paths]), str(folder))
+    return _read(study, listed, recognise, views, all_series)
 
 
 def read_uploaded(

@@ -1,0 +1,80 @@
+"""Grade studies: a folder of DICOM in, grades.parquet and submission.csv out.
+
+python jobs/score.py --input DATA --bundle runs/demo/bundle --output runs/scored
+"""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from jobs._command import existing_path, run
+
+EPILOG = """\
+Writes into --output
+  grades.parquet    25 rows a study: severity, calibrated probabilities, status and reason, evidence
+  submission.csv    the challenge's form: p x (1, 2, 4) normalised, the prior where not assessed
+  failures.parquet  study_id, file, reason of what could not be read
+  _SUCCESS.json     last: counts, the bundle's name, where the time went
+Label points and grades beside the images are never read. A run that was killed goes on when it is
+started again with the same --input, --bundle and --output; a folder of another run is refused.
+--input may also be a manifest that jobs/index.py wrote.
+
+examples:
+  python jobs/score.py --input ../data/rsna_full --bundle runs/demo/bundle --output runs/scored
+  python jobs/score.py --input archive.zip --bundle B --output out --basis real --actors 2
+exit codes: 0 done, 3 done with rows in failures.parquet, 1 the job failed, 2 wrong arguments,
+bundle or output folder. A finding not assessed or a view that is absent is no failure.
+"""
+
+
+def parser() -> ArgumentParser:
+    """What the command line takes."""
+    arguments = ArgumentParser(
+        prog="score",
+        description=(__doc__ or "").splitlines()[0],
+        epilog=EPILOG,
+        formatter_class=RawDescriptionHelpFormatter,
+    )
+    add = arguments.add_argument
+    add("--input", type=existing_path, required=True, help="root, folder, archive or manifest")
+    add("--bundle", type=existing_path, required=True, help="folder that jobs/train.py wrote")
+    add("--output", type=Path, required=True, help="new folder, or one of the same run")
+    add(
+        "--basis",
+        choices=["real"],
+        help="real: findings whose model was never tested on patients stay not_assessed",
+    )
+    add("--actors", type=int, default=0, help="grading processes (default: as many as fit)")
+    add("--threads", type=int, default=1, help="threads of each on a CPU (default %(default)s)")
+    add("--gpu", action="store_true", help="one GPU an actor")
+    return arguments
+
+
+def main(arguments: Namespace) -> dict[str, Any]:
+    """Score in a Ray session."""
+    from lumbar.domain import Basis
+    from lumbar.grading.bundle import Bundle
+    from lumbar.pipelines.session import ray_session
+
+    Bundle.load(arguments.bundle)  # a wrong bundle is refused before Ray starts
+    with ray_session():
+        from lumbar.pipelines.score import ScorePlan, score
+
+        plan = ScorePlan(
+            bundle=arguments.bundle.absolute(),
+            output=arguments.output.absolute(),
+            basis=Basis(arguments.basis) if arguments.basis else None,
+            actors=arguments.actors,
+            threads=arguments.threads,
+            gpu=arguments.gpu,
+        )
+        return score(arguments.input, plan)
+
+
+if __name__ == "__main__":
+    run(main, parser())

@@ -1,0 +1,65 @@
+"""benchmarks/RESULTS.md: the table, and what one has to know to read it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from argparse import ArgumentParser
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from benchmarks.pairs import HEAD, Row
+
+__all__ = ["wants_full", "write_results"]
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def wants_full(description: str = "Compare with the yardstick.") -> bool:
+    """Whether the command line has --full: the table's sizes and five pairs."""
+    parser = ArgumentParser(description=description)
+    parser.add_argument("--full", action="store_true", help="full sizes, five pairs; else quick")
+    return bool(parser.parse_args().full)
+
+
+def write_results(rows: Sequence[Row], *, full: bool, path: Path | None = None) -> Path:
+    """Write the table with date, revision and machine; rows of quick sizes are marked."""
+    path = path or ROOT / "benchmarks" / "RESULTS.md"
+    size = "full" if full else "quick"
+    lines = [
+        "# Results",
+        "",
+        f"{datetime.now(UTC):%Y-%m-%d}, revision {_revision()}, {_machine()}.",
+        "",
+        "Ratio: the yardstick's time over ours, median of the pairs, run in turn on one machine;",
+        "above 1, ours is faster. Rows of quick sizes show that the benchmark works and are not to",
+        "be quoted. Written by `make bench`; each file tells both sides' settings.",
+        "",
+        _line((*HEAD, "size")),
+        _line(("---",) * (len(HEAD) + 1)),
+        *(_line((*row.cells, size)) for row in rows),
+    ]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _revision() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    described = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return described.stdout.strip() or "unknown"
+
+
+def _machine() -> str:
+    cpu = platform.processor() or platform.machine()
+    try:
+        info = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+        cpu = next(line.split(":")[1].strip() for line in info.splitlines() if "model name" in line)
+    except (OSError, StopIteration):
+        pass  # not Linux, or a processor without a name
+    return f"{os.cpu_count()} cores of {cpu}, Python {platform.python_version()}"

@@ -23,6 +23,7 @@ from lumbar.pipelines.output import read_json, write_json
 
 __all__ = [
     "KINDS",
+    "NOTE",
     "POINT_SCHEMA",
     "cache_settings",
     "check_cache",

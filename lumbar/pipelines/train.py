@@ -27,7 +27,7 @@ from lumbar.pipelines.output import read_json, write_json
 from lumbar.pipelines.results import RESULT
 from lumbar.pipelines.train_worker import CROPS, PICTURES, train_worker
 
-__all__ = ["train"]
+__all__ = ["claim", "train", "with_absolute_paths"]
 
 RUN = "run.json"
 CHECKPOINTS = "checkpoints"
@@ -44,9 +44,9 @@ def train(recipe: Recipe) -> dict[str, Any]:
     InputError where training cannot go on (a loss that is not finite, no labelled row).
     """
     began = time.monotonic()
-    recipe = _absolute(recipe)
+    recipe = with_absolute_paths(recipe)
     check_cache(recipe.cache, recipe)
-    _claim(recipe)
+    claim(recipe)
     result = read_json(recipe.folder / RESULT)
     finished_before = result is not None
     if result is None:
@@ -63,15 +63,19 @@ def train(recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _absolute(recipe: Recipe) -> Recipe:
+def with_absolute_paths(recipe: Recipe) -> Recipe:
     """The recipe with paths that hold in workers, whose current folder is another."""
     data = recipe.data.model_copy(update={"cache": str(recipe.cache.absolute())})
     runs = str(Path(recipe.runs).absolute())
     return recipe.model_copy(update={"runs": runs, "data": data})
 
 
-def _claim(recipe: Recipe) -> None:
-    """Write the recipe into the run's folder; refuse a folder of another recipe's run."""
+def claim(recipe: Recipe) -> None:
+    """Write the recipe into the run's folder.
+
+    Raises ConfigError where the folder holds the run of another recipe. What does not change the
+    result (workers, places) may differ.
+    """
     mine = recipe.model_dump(mode="json", exclude={"workers", "runs"})
     mine["data"].pop("cache")
     path = recipe.folder / RUN

@@ -1,0 +1,160 @@
+"""The JSON of an answer, in snake_case: the 25 findings, what they rest on, what was set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from lumbar.domain import (
+    Basis,
+    Condition,
+    Evidence,
+    Finding,
+    Level,
+    LevelNumbering,
+    Severity,
+    Status,
+    StudyGrades,
+    View,
+)
+from lumbar.imaging import Study
+
+__all__ = ["NOTICE", "Answer", "ModelAnswer", "answer_of"]
+
+NOTICE: Literal["Research use only - not a medical device"] = (
+    "Research use only - not a medical device"
+)
+
+
+class Part(BaseModel):
+    """A piece of an answer."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class ProbabilitiesPart(Part):
+    """Calibrated probabilities of the three grades; they sum to 1."""
+
+    normal_mild: float
+    moderate: float
+    severe: float
+
+
+class EvidencePart(Part):
+    """Where a grade was read off: `domain.Evidence`."""
+
+    view: View
+    series_id: str
+    instance: str
+    point_px: tuple[float, float]
+    """(column, row), the centre of the first pixel = (0, 0)."""
+    point_mm: tuple[float, float, float] | None
+    """DICOM patient frame (LPS), null where the file has no geometry."""
+    field_mm: float
+    confidence: float
+
+
+class FindingPart(Part):
+    """One of the 25 findings: a grade, or why there is none."""
+
+    condition: Condition
+    level: Level
+    severity: Literal["Normal/Mild", "Moderate", "Severe"] | None
+    probabilities: ProbabilitiesPart | None
+    status: Status
+    reason: str
+    basis: Basis | None
+    evidence: EvidencePart | None
+
+
+class SeriesPart(Part):
+    """A series of the study: the view that it was taken for, and why."""
+
+    series_id: str
+    view: View | None
+    reason: str
+    slices: int
+
+
+class SetAsidePart(Part):
+    """A file that was sent and not used, by the name that it was sent under."""
+
+    file: str
+    reason: str
+
+
+class Answer(Part):
+    """The grades of one study."""
+
+    study_id: str
+    bundle: str
+    """Name and digest of the model that answered."""
+    level_numbering: LevelNumbering
+    notice: Literal["Research use only - not a medical device"] = NOTICE
+    findings: tuple[FindingPart, ...]
+    series: tuple[SeriesPart, ...]
+    set_aside: tuple[SetAsidePart, ...]
+    seconds: Mapping[str, float]
+    """Where the time went, by stage."""
+
+
+class ModelAnswer(Part):
+    """The model that answers, what it was trained on, and how its self-test went."""
+
+    bundle: str
+    notice: Literal["Research use only - not a medical device"] = NOTICE
+    selftest_difference: float
+    """Largest difference of a probability from the bundle's own expected rows."""
+    card: Mapping[str, Any]
+
+
+def answer_of(
+    study: Study, grades: StudyGrades, names: Mapping[str, str], seconds: Mapping[str, float]
+) -> Answer:
+    """The answer for a study; `names` gives a file the name that it was sent under."""
+    return Answer(
+        study_id=grades.study_id,
+        bundle=grades.bundle,
+        level_numbering=grades.level_numbering,
+        findings=tuple(map(_finding, grades.findings)),
+        series=tuple(
+            SeriesPart(series_id=s.series_id, view=s.view, reason=s.reason, slices=len(s))
+            for s in study.series
+        ),
+        set_aside=tuple(
+            SetAsidePart(file=names.get(aside.file, aside.file), reason=aside.reason)
+            for aside in study.set_aside
+        ),
+        seconds={stage: round(spent, 4) for stage, spent in {**seconds, **grades.seconds}.items()},
+    )
+
+
+def _finding(finding: Finding) -> FindingPart:
+    shares = finding.probabilities
+    named = {s.column: p for s, p in zip(Severity, shares or (), strict=False)}
+    return FindingPart.model_validate(
+        {
+            "condition": finding.cell.condition,
+            "level": finding.cell.level,
+            "severity": finding.severity.label if finding.severity is not None else None,
+            "probabilities": named if shares else None,
+            "status": finding.status,
+            "reason": finding.reason,
+            "basis": finding.basis,
+            "evidence": _evidence(finding.evidence) if finding.evidence else None,
+        }
+    )
+
+
+def _evidence(evidence: Evidence) -> EvidencePart:
+    return EvidencePart(
+        view=evidence.view,
+        series_id=evidence.series_id,
+        instance=evidence.instance,
+        point_px=evidence.point_px,
+        point_mm=evidence.point_mm,
+        field_mm=evidence.field_mm,
+        confidence=evidence.confidence,
+    )

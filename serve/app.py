@@ -1,0 +1,162 @@
+"""The application on Ray Serve: one ingress that speaks HTTP, replicas that hold the model.
+
+`python -m serve` runs it on this machine; `serve deploy serve/serve.yaml` on a cluster.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import ray
+import torch
+from fastapi import FastAPI
+from ray import serve
+from ray.exceptions import RayError
+from ray.serve.config import AutoscalingConfig
+from ray.serve.context import _get_global_client
+from ray.serve.exceptions import RayServeException
+from ray.serve.handle import DeploymentHandle
+from ray.serve.schema import LoggingConfig
+
+from lumbar.domain import View
+from lumbar.errors import BundleError
+from lumbar.grading.bundle import Bundle
+from serve.answer import Answer, ModelAnswer
+from serve.api import make_api
+from serve.grading import GradingService
+from serve.problems import Problem, Refused
+from serve.settings import ServeArguments, check_host
+from serve.upload import Upload
+
+__all__ = ["GraderReplica", "Ingress", "build", "load_bundle"]
+
+QUIET = LoggingConfig(enable_access_log=False)
+"""Serve's own line a request has the client's address and says less than ours."""
+
+
+def load_bundle(path: Path) -> Bundle:
+    """The bundle to serve; BundleError that says what to do where there is none."""
+    if not path.is_dir():
+        raise BundleError(f"no bundle at {path}: run `make demo` first, or name one with --bundle")
+    return Bundle.load(path)
+
+
+class GraderReplica:
+    """One copy of the model. Takes bytes, gives answers; grades one upload at a time."""
+
+    def __init__(self, arguments: ServeArguments) -> None:
+        # A library's warning or log line may quote an attribute or a file's name.
+        warnings.simplefilter("ignore")
+        torch.set_num_threads(arguments.cpus_per_replica)
+        self._service = GradingService(
+            load_bundle(arguments.bundle),
+            arguments.limits,
+            precision=arguments.precision,
+            basis=arguments.graded_basis,
+        )
+
+    async def grade(self, upload: Upload, view: View | None) -> Answer | Problem:
+        """The answer to an upload."""
+        return await self._service.grade(upload, view)
+
+    async def model(self) -> ModelAnswer:
+        """The model of this replica."""
+        return await self._service.model()
+
+
+class Ingress:
+    """What speaks HTTP: receives, hands on, answers."""
+
+    def __init__(self, grader: DeploymentHandle[Any], arguments: ServeArguments) -> None:
+        check_listening()
+        self._grader, self._arguments = grader, arguments
+
+    def __serve_build_asgi_app__(self) -> FastAPI:
+        return make_api(Replicas(self._grader), self._arguments.limits)
+
+
+class Replicas:
+    """`api.Grading` by the model's replicas; what happens to one of them is a clear 503."""
+
+    def __init__(self, handle: DeploymentHandle[Any]) -> None:
+        self._handle = handle
+
+    async def grade(self, upload: Upload, view: View | None) -> Answer | Problem:
+        """The answer to an upload."""
+        try:
+            answer: Answer | Problem = await self._handle.grade.remote(upload, view)
+        except (RayError, RayServeException) as error:
+            raise Refused(_lost(error)) from None
+        return answer
+
+    async def model(self) -> ModelAnswer:
+        """The model of one of the replicas."""
+        try:
+            answer: ModelAnswer = await self._handle.model.remote()
+        except (RayError, RayServeException) as error:
+            raise Refused(_lost(error)) from None
+        return answer
+
+
+def _lost(error: Exception) -> Problem:
+    detail = f"the model that was to answer is gone ({type(error).__name__})"
+    hint = "send it again: another one is being started"
+    return Problem.of("replica-lost", 503, "Try again", detail, hint)
+
+
+def check_listening() -> None:
+    """ConfigError where the Ray Serve that runs here listens beyond loopback."""
+    client = (
+        _get_global_client(raise_if_no_controller_running=False) if ray.is_initialized() else None
+    )
+    if client is not None:
+        check_host(client.http_config.host)
+
+
+def build(arguments: ServeArguments) -> serve.Application:
+    """The application, for `serve run serve.app:build bundle=...` and for deploy files.
+
+    Raises BundleError where the bundle cannot be used, ConfigError where Serve is on an address
+    that others can reach.
+    """
+    check_listening()
+    load_bundle(arguments.bundle)
+    return _ingress(_grader(arguments), arguments)
+
+
+def _grader(arguments: ServeArguments) -> serve.Application:
+    deployed = serve.deployment(
+        name="Grader",
+        ray_actor_options={"num_cpus": arguments.cpus_per_replica},
+        # Asked for its state while it grades; `Limits.uploads_at_once` is what bounds its work.
+        max_ongoing_requests=32,
+        autoscaling_config=AutoscalingConfig(
+            min_replicas=1,  # the first upload must not wait for a model to load
+            max_replicas=arguments.max_replicas,
+            target_ongoing_requests=2,  # one graded, one whose bytes are there already
+            upscale_delay_s=10,  # a study takes seconds: three at once for so long are load
+            downscale_delay_s=300,  # a model takes half a minute to load and to test
+        ),
+        # A bundle that does not pass its self-test now will not pass it the fourth time either.
+        max_constructor_retry_count=3,
+        graceful_shutdown_timeout_s=10,
+        logging_config=QUIET,
+    )(GraderReplica)
+    application: serve.Application = deployed.bind(arguments)
+    return application
+
+
+def _ingress(grader: serve.Application, arguments: ServeArguments) -> serve.Application:
+    deployed = serve.deployment(
+        name="Ingress",
+        ray_actor_options={"num_cpus": 0},  # it waits for the network and for the model
+        # Health and readiness are answered while uploads wait; `uploads_at_once` bounds those.
+        max_ongoing_requests=100,
+        max_constructor_retry_count=3,
+        graceful_shutdown_timeout_s=10,
+        logging_config=QUIET,
+    )(serve.ingress()(Ingress))
+    application: serve.Application = deployed.bind(grader, arguments)
+    return application

@@ -1,0 +1,114 @@
+"""The model behind the endpoint: files in, an answer or a problem out. Knows neither HTTP nor Ray.
+
+What happens to a request is logged in one line without anything that was sent: no name, no UID,
+no text of an error that could quote one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+
+from lumbar.domain import Basis, View
+from lumbar.errors import InputError
+from lumbar.grading.bundle import Bundle
+from lumbar.grading.grader import Grader
+from lumbar.imaging import Study, read_uploaded
+from lumbar.pipelines.selftest import run_selftest
+from serve.answer import Answer, ModelAnswer, answer_of
+from serve.problems import Problem, Refused, problem_of
+from serve.settings import Limits
+from serve.upload import Upload, check_archives
+
+__all__ = ["LOGGER", "GradingService", "unexpected"]
+
+LOGGER = logging.getLogger("ray.serve.lumbar")
+"""Below Ray Serve's own logger, whose handlers are those that a replica has."""
+
+
+class GradingService:
+    """A bundle that has passed its self-test, answering one upload at a time.
+
+    Decoding and grading run in one thread of their own: the event loop stays free, and a Grader
+    is not shared between threads.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        limits: Limits,
+        *,
+        precision: str = "auto",
+        basis: Basis | None = None,
+    ) -> None:
+        """Loads the weights and runs the self-test; BundleError where it does not pass."""
+        self._limits = limits
+        # Findings of any basis are tested; `basis` is applied to what is answered.
+        self._grader = Grader(bundle, precision=precision)
+        self._difference = run_selftest(self._grader)
+        self._grader.basis = basis
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="grade")
+
+    async def grade(self, upload: Upload, view: View | None = None) -> Answer | Problem:
+        """The 25 findings of the one study in an upload, or why there are none.
+
+        `view` is what the sender knows of pictures that cannot tell it themselves (PNG). Never
+        raises: an error that crossed to another process would be logged with its text.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, self._answer, upload, view)
+
+    async def model(self) -> ModelAnswer:
+        """The bundle's card; that it can be had means that the self-test has passed."""
+        bundle = self._grader.bundle
+        return ModelAnswer(
+            bundle=bundle.name, selftest_difference=self._difference, card=dict(bundle.card)
+        )
+
+    def _answer(self, upload: Upload, view: View | None) -> Answer | Problem:
+        try:
+            check_archives(upload.files, self._limits)
+            began = time.perf_counter()
+            study = _only(read_uploaded(upload.files, views=view))
+            seconds = {"read": time.perf_counter() - began}
+            return answer_of(study, self._grader.grade(study), upload.names, seconds)
+        except Refused as refusal:
+            return refusal.problem
+        except InputError as error:
+            return problem_of(error)
+        except Exception as error:
+            return unexpected(error)
+
+
+def unexpected(error: Exception) -> Problem:
+    """500 for an error that nobody foresaw: its kind and place are logged, its text is not."""
+    where = " < ".join(
+        f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
+        for frame in reversed(traceback.extract_tb(error.__traceback__)[-4:])
+    )
+    LOGGER.error("unexpected %s at %s", type(error).__name__, where)
+    return Problem.of(
+        "unexpected",
+        500,
+        "Something went wrong here",
+        f"an error that was not foreseen ({type(error).__name__})",
+        "the server's log says where; please report that line",
+    )
+
+
+def _only(studies: list[Study]) -> Study:
+    if len(studies) == 1:
+        return studies[0]
+    raise Refused(
+        Problem.of(
+            "several-studies",
+            422,
+            "Several studies",
+            f"the files belong to {len(studies)} studies; one request is for one study",
+            "send each study in a request of its own; PNG pictures of one study may come "
+            "together, without folders",
+        )
+    )

@@ -1,0 +1,73 @@
+"""A bundle of random weights that passes its self-test, and a phantom study to send."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import pytest
+import torch
+from starlette.testclient import TestClient
+
+from lumbar.config import CropSettings, LocatorSettings, Recipe
+from lumbar.domain import CELLS, Family
+from lumbar.grading.bundle import Bundle, write_bundle
+from lumbar.grading.learn import Learned, Predictions
+from lumbar.grading.networks import GraderNet, LocatorNet
+from lumbar.pipelines.selftest import make_selftest
+from serve.api import make_api
+from serve.example import Example, write_example
+from serve.grading import GradingService
+from serve.settings import Limits
+
+ADDRESS = "http://127.0.0.1:8000"
+
+
+@pytest.fixture(scope="session")
+def served_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    torch.manual_seed(0)
+    learned = Learned(
+        locator=LocatorNet().eval(),
+        grader=GraderNet().eval(),
+        temperatures=(1.0, 1.1, 1.2),
+        prior=np.full((len(CELLS), 3), 1 / 3),
+        families=tuple(Family),
+        held_out=Predictions((), (), np.zeros((0, 3)), np.zeros(0, int)),
+    )
+    recipe = Recipe(
+        name="random",
+        crops=CropSettings(size_px=32),
+        locator=LocatorSettings(size_px=64, min_confidence=0),
+    )
+    folder = tmp_path_factory.mktemp("served") / "bundle"
+    return write_bundle(
+        folder,
+        recipe,
+        learned,
+        {"trained_on": "nothing"},
+        lambda draft: make_selftest(draft, given_points=False),
+    )
+
+
+@pytest.fixture(scope="session")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Example:
+    return write_example(tmp_path_factory.mktemp("example"))
+
+
+@pytest.fixture(scope="session")
+def study_files(example: Example) -> Mapping[str, bytes]:
+    with zipfile.ZipFile(io.BytesIO(example.archive.read_bytes())) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+@pytest.fixture(scope="session")
+def service(served_bundle: Bundle) -> GradingService:
+    return GradingService(served_bundle, Limits(), precision="fp32")
+
+
+@pytest.fixture(scope="session")
+def client(service: GradingService) -> Iterator[TestClient]:
+    with TestClient(make_api(service, Limits()), base_url=ADDRESS) as client:
+        yield client

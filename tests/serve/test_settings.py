@@ -1,0 +1,96 @@
+"""The endpoint starts on loopback with a bundle, or says in one line what is missing."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lumbar.errors import BundleError, ConfigError
+from lumbar.grading.bundle import Bundle
+from serve.__main__ import main
+from serve.api import _Room
+from serve.app import build
+from serve.problems import Refused
+from serve.settings import Limits, ServeArguments, check_host
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost", None])
+def test_loopback_is_served(host: str | None) -> None:
+    assert check_host(host) in ("127.0.0.1", "127.0.0.2", "::1")
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "example.org", ""])
+def test_any_other_address_is_refused_with_the_reason(host: str) -> None:
+    with pytest.raises(ConfigError, match="no API keys"):
+        check_host(host)
+
+
+def test_the_command_refuses_another_address(
+    served_bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--bundle", str(served_bundle.path), "--host", "0.0.0.0"]) == 2
+    assert "no API keys" in capsys.readouterr().err
+
+
+def test_a_missing_bundle_is_one_clear_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--bundle", str(tmp_path / "none"), "--port", "0"]) == 2
+    error = capsys.readouterr().err
+    assert "run `make demo` first, or name one with --bundle" in error
+    assert len(error.strip().splitlines()) == 1
+
+
+def test_a_port_that_is_taken_is_one_clear_error(
+    served_bundle: Bundle, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert main(["--bundle", str(served_bundle.path), "--port", str(port)]) == 2
+    assert f"port {port}" in capsys.readouterr().err
+
+
+def test_a_wrong_argument_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--precision", "fp8"]) == 2
+    assert "--precision" in capsys.readouterr().err
+
+
+def test_build_refuses_a_missing_bundle(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="make demo"):
+        build(ServeArguments(bundle=tmp_path / "none"))
+
+
+def test_the_deploy_file_listens_on_loopback_and_fits_the_arguments() -> None:
+    deploy = yaml.safe_load((ROOT / "serve" / "serve.yaml").read_text(encoding="utf-8"))
+    assert check_host(deploy["http_options"]["host"]) == "127.0.0.1"
+    arguments = ServeArguments.model_validate(deploy["applications"][0]["args"])
+    assert deploy["http_options"]["request_timeout_s"] == arguments.limits.request_s
+    assert deploy["logging_config"]["enable_access_log"] is False
+
+
+def test_ray_serve_takes_the_deploy_file() -> None:
+    from ray.serve.schema import ServeDeploySchema
+
+    text = (ROOT / "serve" / "serve.yaml").read_text(encoding="utf-8")
+    schema = ServeDeploySchema.model_validate(yaml.safe_load(text))
+    assert [app.import_path for app in schema.applications] == ["serve.app:build"]
+
+
+async def second_place(room: _Room) -> None:
+    async with room.place(), room.place():
+        raise AssertionError("two uploads where there is room for one")
+
+
+def test_one_upload_more_than_there_is_room_for_is_sent_away() -> None:
+    import asyncio
+
+    room = _Room(Limits(uploads_at_once=1).uploads_at_once)
+    for _ in range(2):  # a place that was taken is given back
+        with pytest.raises(Refused) as refused:
+            asyncio.run(second_place(room))
+        assert refused.value.problem.status == 503

@@ -21,10 +21,10 @@ from torch import nn
 from lumbar.config import Recipe
 from lumbar.grading.fit import Place, pick_precision
 from lumbar.grading.learn import finish, fit_grader, fit_locator
-from lumbar.grading.metrics import weighted_prior
 from lumbar.grading.networks import LocatorNet
 from lumbar.grading.store import CropStore, PictureStore
 from lumbar.pipelines.history import write_history
+from lumbar.pipelines.prior import smoothed_prior
 from lumbar.pipelines.results import write_results
 from lumbar.pipelines.shards import LabelTally, share_of
 
@@ -59,7 +59,7 @@ def train_worker(config: Mapping[str, Any]) -> None:
     grader = run.grader(crops)
     if rank == 0:
         learned = finish(recipe, crops, locator, grader, place)
-        learned = replace(learned, prior=weighted_prior(tally.labels()))
+        learned = replace(learned, prior=smoothed_prior(tally.labels()))
         write_results(recipe, learned, run.history)
 
 

@@ -16,11 +16,12 @@ from lumbar.config import Recipe
 from lumbar.domain import Cell, Condition, Family, Severity
 from lumbar.grading.baseline import CropSet, baseline_balanced_accuracy
 from lumbar.grading.measures import measure
-from lumbar.grading.metrics import label_array, weighted_prior
+from lumbar.grading.metrics import label_array
 from lumbar.grading.rules import Rule, apply
 from lumbar.grading.store import CropStore, Part, part_of
 from lumbar.phantom.oracle import oracle_probabilities, read_truth
 from lumbar.pipelines.cache import read_crops, read_table
+from lumbar.pipelines.prior import smoothed_prior
 
 __all__ = ["baseline", "locator_error", "oracle", "training_prior"]
 
@@ -45,7 +46,7 @@ def baseline(recipe: Recipe) -> float | None:
 def training_prior(labels: Labels, recipe: Recipe) -> NDArray[np.float64]:
     """Weighted share of the grades `[25, 3]` among all patients but the held-out ones."""
     seen = [s for s in labels if part_of(s, recipe.data) is not Part.HELD_OUT]
-    return weighted_prior(label_array(labels, seen))
+    return smoothed_prior(label_array(labels, seen))
 
 
 def oracle(cohort: Path, labels: Labels, study_ids: Sequence[str]) -> float | None:

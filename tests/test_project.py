@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import version
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import pytest
@@ -136,6 +136,54 @@ def test_what_runs_here_is_what_is_locked(name: str) -> None:
     assert version(name).partition("+")[0] == pins()[name]
 
 
+UNSEEN = {
+    "import-linter": "a command",
+    "mypy": "a command",
+    "ruff": "a command",
+    "pip": "`make setup` and audits call it",
+    "httpx2": "what starlette's TestClient speaks through",
+    "pyjpegls": "a plug-in of pydicom",
+    "pylibjpeg": "a plug-in of pydicom",
+    "pylibjpeg-openjpeg": "a plug-in of pydicom",
+    "pylibjpeg-rle": "a plug-in of pydicom",
+    "python-multipart": "starlette parses uploads with it",
+}
+"""Packages that are needed without being imported, and why."""
+
+
+def imported(*folders: str) -> set[str]:
+    """Distributions that the Python files of some folders import, ours left out."""
+    providers = packages_distributions()
+    found: set[str] = set()
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names = [node.module]
+            for name in names:
+                found |= set(map(canonicalize_name, providers.get(name.partition(".")[0], ())))
+    return found - {"lumbar"}
+
+
+def declared(group: str) -> set[str]:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    lines = project["optional-dependencies"]["dev"] if group == "dev" else project["dependencies"]
+    return {canonicalize_name(Requirement(line).name) for line in lines}
+
+
+def test_what_the_package_imports_is_declared() -> None:
+    assert imported(*CODE) <= declared("package")
+
+
+def test_what_the_tests_import_is_declared() -> None:
+    assert imported("tests", "benchmarks", "tools") <= declared("package") | declared("dev")
+
+
+def test_what_is_declared_is_used() -> None:
+    used = imported(*CODE, "tests", "benchmarks", "tools") | set(UNSEEN)
+    assert declared("package") | declared("dev") <= used
+
+
 def test_changelog_has_an_entry_for_this_version() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert f"## {project['version']}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
@@ -152,6 +200,6 @@ def test_changelog_has_an_entry_for_this_version() -> None:
 def test_the_lock_brings_the_fast_decoder_of(syntax: str, plugin: str) -> None:
     """pylibjpeg's plug-ins need pylibjpeg itself beside them, and fall out unseen without it."""
     import pydicom.uid
-    from pydicom.pixels import get_decoder
+    from pydicom.pixels.decoders.base import get_decoder
 
     assert plugin in get_decoder(getattr(pydicom.uid, syntax)).available_plugins

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import socket
@@ -71,6 +72,7 @@ def serving(arguments: ServeArguments, host: str = LOOPBACK, port: int = 8000) -
     with ray_session(object_store_mb=OBJECT_STORE_MB, dashboard=False):
         from ray import serve
 
+        logging.getLogger("ray.serve").setLevel(logging.WARNING)
         serve.start(
             proxy_location="HeadOnly",
             http_options={

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated, Any, Protocol
 
@@ -15,7 +14,7 @@ from starlette.exceptions import HTTPException
 
 from lumbar.domain import View
 from serve.answer import Answer, ModelAnswer
-from serve.grading import LOGGER, unexpected
+from serve.logs import RequestLine, unexpected
 from serve.problems import (
     PROBLEM_JSON,
     Problem,
@@ -127,7 +126,7 @@ def _add_routes(api: FastAPI, grading: Grading, limits: Limits) -> None:
 async def _graded(
     request: Request, view: View | None, grading: Grading, limits: Limits
 ) -> JSONResponse:
-    line = _Line()
+    line = RequestLine()
     try:
         upload = await receive_upload(request, limits)
         line.received(upload)
@@ -182,24 +181,3 @@ class _Room:
             yield
         finally:
             self._free += 1
-
-
-class _Line:
-    """The one line that a request leaves in the log: its outcome, its size, where time went."""
-
-    def __init__(self) -> None:
-        self._began = time.perf_counter()
-        self._parts: list[str] = []
-
-    def received(self, upload: Upload) -> None:
-        spent = time.perf_counter() - self._began
-        self._parts = [
-            f"files={len(upload.files)}",
-            f"bytes={upload.bytes}",
-            f"receive={spent:.3f}",
-        ]
-
-    def log(self, outcome: str, seconds: Mapping[str, float] | None = None) -> None:
-        stages = [f"{stage}={spent:.3f}" for stage, spent in (seconds or {}).items()]
-        total = f"total={time.perf_counter() - self._began:.3f}"
-        LOGGER.info("grade %s", " ".join([outcome, *self._parts, *stages, total]))

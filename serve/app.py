@@ -1,16 +1,16 @@
 """The application on Ray Serve: one ingress that speaks HTTP, replicas that hold the model.
 
-`python -m serve` runs it on this machine; `serve deploy serve/serve.yaml` on a cluster.
+`python -m serve` runs it on this machine; `serve deploy serve/serve.yaml` on a cluster. What
+loads torch is imported where the model is, so that the ingress starts fast and stays small.
 """
 
 from __future__ import annotations
 
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
-import torch
 from fastapi import FastAPI
 from ray import serve
 from ray.exceptions import RayError
@@ -22,24 +22,27 @@ from ray.serve.schema import LoggingConfig
 
 from lumbar.domain import View
 from lumbar.errors import BundleError
-from lumbar.grading.bundle import Bundle
 from serve.answer import Answer, ModelAnswer
 from serve.api import make_api
-from serve.grading import GradingService
 from serve.problems import Problem, Refused
 from serve.settings import ServeArguments, check_host
 from serve.upload import Upload
 
+if TYPE_CHECKING:
+    from lumbar.grading.bundle import Bundle
+
 __all__ = ["GraderReplica", "Ingress", "build", "load_bundle"]
 
-QUIET = LoggingConfig(enable_access_log=False)
-"""Serve's own line a request has the client's address and says less than ours."""
+QUIET = LoggingConfig(enable_access_log=False, log_level="WARNING")
+"""Serve's own line a request has the client's address and says less than ours (`logs.py`)."""
 
 
 def load_bundle(path: Path) -> Bundle:
     """The bundle to serve; BundleError that says what to do where there is none."""
     if not path.is_dir():
         raise BundleError(f"no bundle at {path}: run `make demo` first, or name one with --bundle")
+    from lumbar.grading.bundle import Bundle
+
     return Bundle.load(path)
 
 
@@ -47,6 +50,10 @@ class GraderReplica:
     """One copy of the model. Takes bytes, gives answers; grades one upload at a time."""
 
     def __init__(self, arguments: ServeArguments) -> None:
+        import torch
+
+        from serve.grading import GradingService
+
         # A library's warning or log line may quote an attribute or a file's name.
         warnings.simplefilter("ignore")
         torch.set_num_threads(arguments.cpus_per_replica)
@@ -139,8 +146,7 @@ def _grader(arguments: ServeArguments) -> serve.Application:
             upscale_delay_s=10,  # a study takes seconds: three at once for so long are load
             downscale_delay_s=300,  # a model takes half a minute to load and to test
         ),
-        # A bundle that does not pass its self-test now will not pass it the fourth time either.
-        max_constructor_retry_count=3,
+        max_constructor_retry_count=1,  # a bundle that fails its self-test fails it again
         graceful_shutdown_timeout_s=10,
         logging_config=QUIET,
     )(GraderReplica)
@@ -154,7 +160,7 @@ def _ingress(grader: serve.Application, arguments: ServeArguments) -> serve.Appl
         ray_actor_options={"num_cpus": 0},  # it waits for the network and for the model
         # Health and readiness are answered while uploads wait; `uploads_at_once` bounds those.
         max_ongoing_requests=100,
-        max_constructor_retry_count=3,
+        max_constructor_retry_count=1,
         graceful_shutdown_timeout_s=10,
         logging_config=QUIET,
     )(serve.ingress()(Ingress))

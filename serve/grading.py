@@ -1,15 +1,9 @@
-"""The model behind the endpoint: files in, an answer or a problem out. Knows neither HTTP nor Ray.
-
-What happens to a request is logged in one line without anything that was sent: no name, no UID,
-no text of an error that could quote one.
-"""
+"""The model behind the endpoint: an upload in, an answer or a problem out; no HTTP, no Ray."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 from lumbar.domain import Basis, View
@@ -19,14 +13,12 @@ from lumbar.grading.grader import Grader
 from lumbar.imaging import Study, read_uploaded
 from lumbar.pipelines.selftest import run_selftest
 from serve.answer import Answer, ModelAnswer, answer_of
+from serve.logs import unexpected
 from serve.problems import Problem, Refused, problem_of
 from serve.settings import Limits
 from serve.upload import Upload, check_archives
 
-__all__ = ["LOGGER", "GradingService", "unexpected"]
-
-LOGGER = logging.getLogger("ray.serve.lumbar")
-"""Below Ray Serve's own logger, whose handlers are those that a replica has."""
+__all__ = ["GradingService"]
 
 
 class GradingService:
@@ -81,22 +73,6 @@ class GradingService:
             return problem_of(error)
         except Exception as error:
             return unexpected(error)
-
-
-def unexpected(error: Exception) -> Problem:
-    """500 for an error that nobody foresaw: its kind and place are logged, its text is not."""
-    where = " < ".join(
-        f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"
-        for frame in reversed(traceback.extract_tb(error.__traceback__)[-4:])
-    )
-    LOGGER.error("unexpected %s at %s", type(error).__name__, where)
-    return Problem.of(
-        "unexpected",
-        500,
-        "Something went wrong here",
-        f"an error that was not foreseen ({type(error).__name__})",
-        "the server's log says where; please report that line",
-    )
 
 
 def _only(studies: list[Study]) -> Study:

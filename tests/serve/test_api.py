@@ -18,7 +18,8 @@ from lumbar.grading.grader import Grader
 from lumbar.imaging import read_uploaded
 from serve.api import make_api
 from serve.example import Example
-from serve.grading import LOGGER, GradingService, unexpected
+from serve.grading import GradingService
+from serve.logs import LOGGER, unexpected
 from serve.settings import Limits
 
 GRADE = "/api/v1/grade"

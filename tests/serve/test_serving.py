@@ -1,0 +1,102 @@
+"""The whole endpoint: Ray, Serve on loopback, HTTP. What it answers is what the grader says."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from lumbar.errors import ConfigError
+from lumbar.grading.bundle import Bundle
+from lumbar.grading.grader import Grader
+from lumbar.imaging import read_uploaded
+from lumbar.pipelines.session import ray_session
+from serve.__main__ import serving
+from serve.answer import answer_of
+from serve.app import build
+from serve.example import Example
+from serve.settings import ServeArguments
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+
+@pytest.fixture(scope="module")
+def local_ray() -> Iterator[None]:
+    with ray_session(num_cpus=2, object_store_mb=150, dashboard=False, worker_output=False):
+        yield
+
+
+@pytest.fixture(scope="module")
+def arguments(served_bundle: Bundle) -> ServeArguments:
+    return ServeArguments(bundle=served_bundle.path, precision="fp32")
+
+
+@pytest.fixture(scope="module")
+def client(local_ray: None, arguments: ServeArguments) -> Iterator[httpx.Client]:
+    with (
+        serving(arguments, port=free_port()) as address,
+        httpx.Client(base_url=address, trust_env=False, timeout=60) as client,
+    ):
+        yield client
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def upload(client: httpx.Client, path: Path, query: str = "") -> httpx.Response:
+    return client.post(f"/api/v1/grade{query}", files={"file": (path.name, path.read_bytes())})
+
+
+def test_a_zip_has_the_25_rows_that_the_grader_gives(
+    client: httpx.Client, served_bundle: Bundle, example: Example
+) -> None:
+    study = read_uploaded({"example.zip": example.archive.read_bytes()})[0]
+    direct = answer_of(study, Grader(served_bundle).grade(study), {}, {}).model_dump(mode="json")
+    response = upload(client, example.archive)
+    assert response.status_code == 200, response.text
+    found = response.json()
+    assert len(found["findings"]) == 25
+    for one, other in zip(found["findings"], direct["findings"], strict=True):
+        assert {**one, "probabilities": None} == {**other, "probabilities": None}
+        assert one["probabilities"] == (
+            None if other["probabilities"] is None else pytest.approx(other["probabilities"])
+        )
+    assert found["bundle"] == served_bundle.name
+
+
+def test_a_dicom_a_png_and_a_text_file_are_answered(client: httpx.Client, example: Example) -> None:
+    dicom, png = upload(client, example.dicom), upload(client, example.png, "?view=sagittal_t2")
+    for response in (dicom, png):
+        graded = [f for f in response.json()["findings"] if f["status"] == "graded"]
+        assert {f["condition"] for f in graded} == {"spinal_canal_stenosis"}
+    text = client.post("/api/v1/grade", files={"file": ("notes.txt", b"hello")})
+    assert (text.status_code, text.json()["title"]) == (415, "Wrong format")
+    assert text.headers["content-type"] == "application/problem+json"
+
+
+def test_readiness_is_told_while_studies_are_graded(client: httpx.Client, example: Example) -> None:
+    with ThreadPoolExecutor(4) as clients:
+        uploads = [clients.submit(upload, client, example.archive) for _ in range(4)]
+        ready = client.get("/readyz")
+        answers = [one.result() for one in uploads]
+    assert ready.json()["status"] == "ready"
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert len({str(answer.json()["findings"]) for answer in answers}) == 1
+
+
+def test_a_serve_that_others_can_reach_is_refused(
+    local_ray: None, client: httpx.Client, arguments: ServeArguments
+) -> None:
+    from ray import serve
+    from ray.serve.config import HTTPOptions
+
+    serve.shutdown()
+    serve.start(proxy_location="Disabled", http_options=HTTPOptions(host="0.0.0.0"))
+    with pytest.raises(ConfigError, match="no API keys"):
+        build(arguments)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,8 +37,8 @@ LEADERBOARD = "leaderboard.csv"
 RANKED_BY = "validation_loss"
 FIGURES = (
     *(RANKED_BY, "validation_weighted_loss", "accuracy", "train_loss"),
-    *("held_out_score", "held_out_accuracy", "held_out_majority", "held_out_balanced_accuracy"),
-    "seconds",
+    *("held_out_score", "held_out_accuracy_untilted", "held_out_majority"),
+    *("held_out_balanced_accuracy_tilted", "seconds"),
 )
 
 
@@ -97,6 +98,7 @@ def _fitted(trials: Sequence[Trial], recipe: Recipe, folder: Path) -> ResultGrid
     recipes = {
         trial.name: with_absolute_paths(trial.recipe).model_dump(mode="json") for trial in trials
     }
+    os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")  # else it prints tables of its own
     tuner = Tuner(
         tune.with_resources(partial(_train, recipes=recipes), resources),
         param_space={"trial": tune.grid_search([trial.name for trial in trials])},
@@ -137,12 +139,12 @@ def _figures(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def _held_out(figures: Mapping[str, Any]) -> dict[str, float]:
-    tilted = figures.get("tilted", {})
+    untilted, tilted = figures.get("untilted", {}), figures.get("tilted", {})
     named = {
         "held_out_score": figures.get("score"),
         "held_out_majority": figures.get("majority"),
-        "held_out_accuracy": tilted.get("accuracy"),
-        "held_out_balanced_accuracy": tilted.get("balanced_accuracy"),
+        "held_out_accuracy_untilted": untilted.get("accuracy"),
+        "held_out_balanced_accuracy_tilted": tilted.get("balanced_accuracy"),
     }
     return {name: value for name, value in named.items() if value is not None}
 

@@ -1,0 +1,112 @@
+"""The whole line as a person runs it, on a dozen small phantoms."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lumbar.grading.bundle import Bundle
+from lumbar.reports.schema import read_grades
+
+pytestmark = [pytest.mark.ray, pytest.mark.slow]
+
+ROOT = Path(__file__).resolve().parents[2]
+CI = ROOT / "jobs" / "configs" / "ci.yaml"
+SECONDS = 600
+
+
+def job(name: str, *arguments: str | Path) -> list[str]:
+    return [sys.executable, str(ROOT / "jobs" / f"{name}.py"), *map(str, arguments)]
+
+
+def ended(command: Sequence[str]) -> tuple[int, dict[str, Any]]:
+    """Exit code and last line of a job, run from another folder than the project's."""
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd="/", timeout=SECONDS, check=False
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout.splitlines()[-1])
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    code, result = ended(job("demo", "--recipe", CI, "--runs", folder))
+    assert code == 0, result
+    assert all(Path(path).exists() for path in result["files"].values()), result["files"]
+    return folder
+
+
+def test_the_demo_measures_itself_against_its_yardsticks(runs: Path) -> None:
+    metrics = json.loads((runs / "ci" / "metrics.json").read_text())
+    named = ("score", "score_prior", "balanced_accuracy", "balanced_accuracy_baseline")
+    assert all(isinstance(metrics[name], float) for name in named)
+    assert metrics["balanced_accuracy_oracle"] > metrics["balanced_accuracy"]
+    assert metrics["locator_error_mm"]["canal"]["n"] > 0
+
+
+def test_only_held_out_phantoms_are_scored(runs: Path) -> None:
+    grades = read_grades(runs / "ci" / "grades.parquet")
+    note = json.loads((runs / "ci" / "cache" / "cache.json").read_text())
+    assert len(grades) == 25 * note["counts"]["held_out.studies"]
+
+
+def test_validation_has_25_rows_a_held_out_study_at_given_points(runs: Path) -> None:
+    lines = (runs / "ci" / "validation.csv").read_text().splitlines()
+    assert lines[0] == "row_id,normal_mild,moderate,severe"
+    assert len(lines) - 1 == len(read_grades(runs / "ci" / "grades.parquet"))
+
+
+def test_the_bundle_says_what_it_is(runs: Path) -> None:
+    bundle = Bundle.load(runs / "ci" / "bundle")
+    assert bundle.card["trained_on"]["basis"] == "synthetic"
+    assert set(bundle.card["sha256"]) >= {"config.json", "grader.safetensors", "selftest.json"}
+
+
+def test_a_finished_demo_run_again_does_nothing_anew(runs: Path) -> None:
+    weights = runs / "ci" / "bundle" / "grader.safetensors"
+    before, figures = weights.stat().st_mtime_ns, (runs / "ci" / "metrics.json").read_bytes()
+    code, result = ended(job("demo", "--recipe", CI, "--runs", runs))
+    assert code == 0, result
+    assert weights.stat().st_mtime_ns == before
+    assert (runs / "ci" / "metrics.json").read_bytes() == figures
+
+
+def test_training_that_was_killed_goes_on_from_its_last_checkpoint(runs: Path) -> None:
+    command = job(
+        "train",
+        CI,
+        *("--name", "killed", "--runs", runs, "--data.cache", runs / "ci" / "cache"),
+        *("--grader.epochs", "4"),
+    )
+    history = runs / "killed" / "history.jsonl"
+    process = subprocess.Popen(command, cwd="/", stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        wait_for(lambda: history.exists() and len(history.read_text().splitlines()) >= 2, process)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    seen = history.read_text().splitlines()
+    code, result = ended(command)
+    assert code == 0, result
+    records = history.read_text().splitlines()
+    assert records[: len(seen)] == seen
+    named = [(record["model"], record["epoch"]) for record in map(json.loads, records)]
+    assert named == [("locator", 1), *(("grader", epoch) for epoch in (1, 2, 3, 4))]
+
+
+def wait_for(ready: Any, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not ready():
+        assert process.poll() is None, "training ended by itself"
+        assert time.monotonic() < deadline, "training wrote no history"
+        time.sleep(0.1)

@@ -1,0 +1,1 @@
+"""What `ray job submit` runs: each file parses arguments, calls one pipeline, prints JSON."""

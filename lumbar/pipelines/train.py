@@ -154,10 +154,10 @@ def _read(batch: dict[str, Any]) -> pa.Table:
 
 
 def _cause(error: Exception) -> Exception:
-    """Our own error where a worker raised one: it says what to do."""
-    for inner in getattr(error, "worker_failures", {}).values():
-        cause = getattr(inner, "cause", None) or inner
-        if isinstance(cause, LumbarError):
-            return cause
-        return InputError(f"a training worker failed: {cause}")
+    """What a worker raised: our own error as it is, since it says what to do, others in a line."""
+    for wrapped in getattr(error, "worker_failures", {}).values():
+        inner = getattr(wrapped, "_base_exc", wrapped)  # Ray keeps it beside the traceback's text
+        if isinstance(inner, LumbarError):
+            return inner
+        return InputError(f"a training worker failed: {type(inner).__name__}: {inner}")
     return InputError(f"training failed: {error}")

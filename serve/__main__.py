@@ -55,17 +55,13 @@ def main(argv: list[str] | None = None) -> int:
 def serving(arguments: ServeArguments, host: str = LOOPBACK, port: int = 8000) -> Iterator[str]:
     """Start a local Ray and Serve with the model; yields the address once it is ready.
 
-    What was started is ended with the block. Raises ConfigError for an address that is not
-    loopback or not free, BundleError for a bundle that cannot be used, RuntimeError where the
-    model does not get ready.
+    What was started is ended with the block; inside an open Ray session, Serve itself with that
+    session. Raises ConfigError for an address that is not loopback or not free, BundleError for
+    a bundle that cannot be used, RuntimeError where the model does not get ready.
     """
     host = check_host(host)
     _check_port(host, port)
-    if os.environ.get("RAY_ADDRESS"):
-        raise ConfigError(
-            "RAY_ADDRESS names a cluster, and this starts a Ray of its own; unset it, or use "
-            "`serve deploy serve/serve.yaml` to serve on that cluster"
-        )
+    _refuse_cluster()
     from serve.app import QUIET, build, load_bundle
 
     load_bundle(arguments.bundle)
@@ -82,13 +78,13 @@ def serving(arguments: ServeArguments, host: str = LOOPBACK, port: int = 8000) -
             },
             logging_config=QUIET,
         )
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         try:
             serve.run(build(arguments), name=APP, route_prefix="/", logging_config=QUIET)
-            address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             _wait_until_ready(address)
             yield address
         finally:
-            serve.shutdown()  # type: ignore[no-untyped-call]
+            serve.delete(APP)  # what is being answered may end; the session ends the rest
 
 
 def _parser() -> ArgumentParser:
@@ -128,6 +124,14 @@ def _arguments(options: Namespace) -> ServeArguments:
         first = error.errors()[0]
         key = "-".join(str(part).replace("_", "-") for part in first["loc"])
         raise ConfigError(f"--{key}: {first['msg']} (found {first['input']!r})") from None
+
+
+def _refuse_cluster() -> None:
+    if os.environ.get("RAY_ADDRESS"):
+        raise ConfigError(
+            "RAY_ADDRESS names a cluster, and this starts a Ray of its own; unset it, or use "
+            "`serve deploy serve/serve.yaml` to serve on that cluster"
+        )
 
 
 def _check_port(host: str, port: int) -> None:

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -53,6 +54,30 @@ def upload(client: httpx.Client, path: Path, query: str = "") -> httpx.Response:
     return client.post(f"/api/v1/grade{query}", files={"file": (path.name, path.read_bytes())})
 
 
+def without_numbers(finding: dict[str, Any]) -> dict[str, Any]:
+    evidence = {k: v for k, v in (finding["evidence"] or {}).items() if isinstance(v, str)}
+    return {**finding, "evidence": evidence, "probabilities": None}
+
+
+def numbers(finding: dict[str, Any]) -> list[float]:
+    """All that is computed: equal up to rounding, which depends on the number of threads."""
+    evidence = finding["evidence"] or {"point_px": [], "point_mm": [], "confidence": 0}
+    shares = (finding["probabilities"] or {}).values()
+    return [*shares, *evidence["point_px"], *evidence["point_mm"], evidence["confidence"]]
+
+
+def test_a_serve_that_others_can_reach_is_refused(
+    local_ray: None, arguments: ServeArguments
+) -> None:
+    from ray import serve
+    from ray.serve.config import HTTPOptions
+
+    serve.start(proxy_location="Disabled", http_options=HTTPOptions(host="0.0.0.0"))
+    with pytest.raises(ConfigError, match="no API keys"):
+        build(arguments)
+    serve.shutdown()
+
+
 def test_a_zip_has_the_25_rows_that_the_grader_gives(
     client: httpx.Client, served_bundle: Bundle, example: Example
 ) -> None:
@@ -63,10 +88,8 @@ def test_a_zip_has_the_25_rows_that_the_grader_gives(
     found = response.json()
     assert len(found["findings"]) == 25
     for one, other in zip(found["findings"], direct["findings"], strict=True):
-        assert {**one, "probabilities": None} == {**other, "probabilities": None}
-        assert one["probabilities"] == (
-            None if other["probabilities"] is None else pytest.approx(other["probabilities"])
-        )
+        assert without_numbers(one) == without_numbers(other)
+        assert numbers(one) == pytest.approx(numbers(other), abs=1e-4)
     assert found["bundle"] == served_bundle.name
 
 
@@ -88,15 +111,3 @@ def test_readiness_is_told_while_studies_are_graded(client: httpx.Client, exampl
     assert ready.json()["status"] == "ready"
     assert [answer.status_code for answer in answers] == [200] * 4
     assert len({str(answer.json()["findings"]) for answer in answers}) == 1
-
-
-def test_a_serve_that_others_can_reach_is_refused(
-    local_ray: None, client: httpx.Client, arguments: ServeArguments
-) -> None:
-    from ray import serve
-    from ray.serve.config import HTTPOptions
-
-    serve.shutdown()
-    serve.start(proxy_location="Disabled", http_options=HTTPOptions(host="0.0.0.0"))
-    with pytest.raises(ConfigError, match="no API keys"):
-        build(arguments)

@@ -33,7 +33,7 @@ check: $(READY)  ## format, lint, types, import rules; changes nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 fix: $(READY)  ## format and mend what ruff can mend
 	$(BIN)/ruff format .

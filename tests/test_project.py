@@ -29,7 +29,9 @@ def tracked() -> set[str]:
     )
     if listing.returncode == 0:
         return set(listing.stdout.splitlines())
-    return {str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file()}
+    made = re.compile(r"^(\.|runs/|build/|dist/|[^/]*\.egg-info/)|/__pycache__/")
+    found = {str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file()}
+    return {path for path in found if not made.search(path)}
 
 
 def shown_in_readme() -> set[str]:

@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 python=${PYTHON:-python3}
 installer=${LUMBAR_INSTALLER:-any}
-export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1
+export PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 PIP_ROOT_USER_ACTION=ignore
 unset VIRTUAL_ENV PYTHONHOME PYTHONPATH
 
 say() { printf 'setup: %s\n' "$*"; }

@@ -80,11 +80,29 @@ def serving(arguments: ServeArguments, host: str = LOOPBACK, port: int = 8000) -
         )
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         try:
-            serve.run(build(arguments), name=APP, route_prefix="/", logging_config=QUIET)
+            _run(build(arguments))
             _wait_until_ready(address)
             yield address
         finally:
             serve.delete(APP)  # what is being answered may end; the session ends the rest
+
+
+def _run(application: Any) -> None:
+    """Deploy, and where that fails raise what the model said and not Serve's "failed to update"."""
+    from ray import serve
+
+    from serve.app import QUIET
+
+    try:
+        serve.run(application, name=APP, route_prefix="/", logging_config=QUIET)
+    except RuntimeError as error:
+        deployed = serve.status().applications[APP].deployments.values()
+        lines = "\n".join(one.message for one in deployed).strip().splitlines()
+        said = next((line for line in reversed(lines) if ": " in line), str(error))
+        kind, _, text = said.partition(": ")
+        if kind.endswith(BundleError.__name__):
+            raise BundleError(text) from None
+        raise RuntimeError(said) from None
 
 
 def _parser() -> ArgumentParser:

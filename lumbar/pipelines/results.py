@@ -29,7 +29,10 @@ RESULT = "result.json"
 
 
 def write_results(
-    recipe: Recipe, learned: Learned, history: Sequence[Mapping[str, Any]]
+    recipe: Recipe,
+    learned: Learned,
+    history: Sequence[Mapping[str, Any]],
+    samples_seen: Mapping[str, int],
 ) -> dict[str, Any]:
     """Write `bundle/`, `validation.csv` and `result.json` into the run's folder; the figures.
 
@@ -54,6 +57,7 @@ def write_results(
     write_rows(rows, recipe.folder / "validation.csv")  # type: ignore[arg-type]
     result = {
         "epochs": len(history),
+        "samples_seen": dict(samples_seen),
         "seconds": round(sum(float(record["seconds"]) for record in history), 1),
         "temperatures": list(learned.temperatures),
         "validation": figures,

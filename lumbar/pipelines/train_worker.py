@@ -22,7 +22,7 @@ from lumbar.config import Recipe
 from lumbar.grading.fit import Place, pick_precision
 from lumbar.grading.learn import finish, fit_grader, fit_locator
 from lumbar.grading.networks import LocatorNet
-from lumbar.grading.store import CropStore, PictureStore
+from lumbar.grading.store import CropStore, Part, PictureStore
 from lumbar.pipelines.history import write_history
 from lumbar.pipelines.prior import smoothed_prior
 from lumbar.pipelines.results import write_results
@@ -55,12 +55,13 @@ def train_worker(config: Mapping[str, Any]) -> None:
         wrap=prepare_model if world > 1 else _unwrapped,
     )
     run = _Run(recipe, place)
-    locator = run.locator(_pictures(recipe, rank, world))
+    pictures = _pictures(recipe, rank, world)
+    locator = run.locator(pictures)
     grader = run.grader(crops)
     if rank == 0:
         learned = finish(recipe, crops, locator, grader, place)
         learned = replace(learned, prior=smoothed_prior(tally.labels()))
-        write_results(recipe, learned, run.history)
+        write_results(recipe, learned, run.history, _seen(recipe, crops, pictures, world))
 
 
 def _pictures(recipe: Recipe, rank: int, world: int) -> PictureStore | None:
@@ -68,6 +69,17 @@ def _pictures(recipe: Recipe, rank: int, world: int) -> PictureStore | None:
         return None
     tables = share_of(ray.train.get_dataset_shard(PICTURES), recipe.data, rank, world)
     return PictureStore.of(tables, recipe.locator.size_px)
+
+
+def _seen(
+    recipe: Recipe, crops: CropStore, pictures: PictureStore | None, world: int
+) -> dict[str, int]:
+    """Samples that all workers together have trained on: pictures and findings."""
+    seen = {"findings": len(crops.where(recipe.data, Part.TRAINING)) * recipe.grader.epochs * world}
+    if pictures is not None and recipe.locator is not None:
+        rows = len(pictures.where(recipe.data, Part.TRAINING))
+        seen["pictures"] = rows * recipe.locator.epochs * world
+    return seen
 
 
 def _unwrapped(model: nn.Module) -> nn.Module:

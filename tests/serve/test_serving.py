@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import shutil
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from lumbar.errors import ConfigError
+from lumbar.errors import BundleError, ConfigError
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.grader import Grader
 from lumbar.imaging import read_uploaded
@@ -76,6 +79,26 @@ def test_a_serve_that_others_can_reach_is_refused(
     with pytest.raises(ConfigError, match="no API keys"):
         build(arguments)
     serve.shutdown()
+
+
+def test_a_bundle_that_fails_its_selftest_is_one_clear_error(
+    local_ray: None, arguments: ServeArguments, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(arguments.bundle, tmp_path / "changed")
+    expected = json.loads((folder / "selftest.json").read_text())
+    graded = next(row for row in expected["rows"] if row["status"] == "graded")
+    graded["p_severe"] += 0.3
+    (folder / "selftest.json").write_text(json.dumps(expected))
+    card = json.loads((folder / "card.json").read_text())
+    digest = hashlib.sha256((folder / "selftest.json").read_bytes()).hexdigest()
+    card["sha256"]["selftest.json"] = digest
+    (folder / "card.json").write_text(json.dumps(card))
+    changed = arguments.model_copy(update={"bundle": folder})
+    with (
+        pytest.raises(BundleError, match=f"^{folder}/selftest.json: {graded['condition']}.*0.3"),
+        serving(changed, port=free_port()),
+    ):
+        pytest.fail("the model was served")
 
 
 def test_a_zip_has_the_25_rows_that_the_grader_gives(

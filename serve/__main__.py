@@ -55,9 +55,9 @@ def main(argv: list[str] | None = None) -> int:
 def serving(arguments: ServeArguments, host: str = LOOPBACK, port: int = 8000) -> Iterator[str]:
     """Start a local Ray and Serve with the model; yields the address once it is ready.
 
-    What was started is ended with the block; inside an open Ray session, Serve itself with that
-    session. Raises ConfigError for an address that is not loopback or not free, BundleError for
-    a bundle that cannot be used, RuntimeError where the model does not get ready.
+    What was started is ended with the block. Raises ConfigError for an address that is not
+    loopback or not free, BundleError for a bundle that cannot be used, RuntimeError where the
+    model does not get ready.
     """
     host = check_host(host)
     _check_port(host, port)
@@ -84,7 +84,8 @@ def serving(arguments: ServeArguments, host: str = LOOPBACK, port: int = 8000) -
             _wait_until_ready(address)
             yield address
         finally:
-            serve.delete(APP)  # what is being answered may end; the session ends the rest
+            serve.delete(APP)  # what is being answered may end
+            serve.shutdown()  # else the next one in this session would keep the old port
 
 
 def _run(application: Any) -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
-from torchvision.models import DenseNet, DenseNet121_Weights, densenet121
 
 from lumbar.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torchvision.models import DenseNet
 
 __all__ = ["FEATURES", "PYRAMID", "densenet_trunk", "pyramid"]
 
@@ -28,6 +30,8 @@ def densenet_trunk(weights: str = "none") -> nn.Sequential:
     .safetensors file with torchvision's names. Raises ConfigError with the ways out where they
     cannot be had.
     """
+    from torchvision.models import densenet121  # a third of a Ray process's start, so only here
+
     if weights == "imagenet":
         trunk = _imagenet()
     else:
@@ -49,6 +53,8 @@ def pyramid(trunk: nn.Sequential, pictures: Tensor) -> list[Tensor]:
 
 
 def _imagenet() -> DenseNet:
+    from torchvision.models import DenseNet121_Weights, densenet121
+
     try:
         network: DenseNet = densenet121(weights=DenseNet121_Weights.IMAGENET1K_V1)
         return network

@@ -148,7 +148,7 @@ def _actors(plan: ScorePlan) -> int:
 
     if plan.actors:
         return plan.actors
-    there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+    there: dict[str, float] = ray.cluster_resources()
     fit = there.get("GPU", 0) if plan.gpu else there.get("CPU", 1) / plan.threads
     return max(1, int(fit))
 

@@ -126,8 +126,10 @@ def _nearest_studies(
                     home.setdefault(above, study_id)
     nearest = defaultdict(list)
     for entry in aside:
-        shared = next(above for above in PurePosixPath(entry.file).parents if above in home)
-        nearest[home[shared]].append(entry)
+        # An absolute name in an archive shares no folder with any study: the first one lists it.
+        folders = (above for above in PurePosixPath(entry.file).parents if above in home)
+        shared = next(folders, None)
+        nearest[min(grouped) if shared is None else home[shared]].append(entry)
     return nearest
 
 

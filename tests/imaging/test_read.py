@@ -216,3 +216,10 @@ def test_a_folder_of_archives_gives_each_archives_study(tmp_path: Path, stack_of
     found = list(find_studies(tmp_path))
     assert [study.study_id for study in found] == ["1.2.3", "1.9", "c"]
     assert "neither a folder nor a zip" in found[2].set_aside[0].reason
+
+
+def test_a_stray_file_with_an_absolute_name_is_listed_and_breaks_nothing(stack_of_files) -> None:
+    stray = {"/abs/note.txt": b"hello"} | stack_of_files()
+    (study,) = read_uploaded({"study.zip": zipped(stray)})
+    assert study.series
+    assert "/abs/note.txt" in [entry.file for entry in study.set_aside]

@@ -70,7 +70,7 @@ class CropSettings(Section):
     """The square that a grade is read off, at true aspect."""
 
     size_px: Positive = 80
-    """Edge of the network's input: under 1 mm a pixel over `field_mm`, cheap enough for two cores."""
+    """Edge of the network's input: under 1 mm a pixel over `field_mm`, cheap on two cores."""
     field_mm: Mapping[View, float] = Field(
         default_factory=lambda: {
             View.SAGITTAL_T1: 70.0,

@@ -18,7 +18,7 @@ from lumbar.domain import View
 from lumbar.errors import InputError
 from lumbar.imaging.geometry import Plane
 from lumbar.imaging.headers import Header
-from lumbar.imaging.roles import Role, is_stir
+from lumbar.imaging.roles import Role, drawbacks, is_secondary
 from lumbar.imaging.study import SetAside
 
 __all__ = ["Stack", "arrange", "one_patient", "rank"]
@@ -28,7 +28,9 @@ SAME_ANGLE_DEG = 0.3
 GAP = 1.5
 """A distance of more than this many slice distances ends a block."""
 SAME_PLACE_MM = 0.05
-"""Slices nearer to each other than this show the same place."""
+"""Slices nearer to each other than this lie in one plane."""
+SAME_PART = 0.25
+"""Pictures in one plane whose centres are nearer than this share of a width show the same."""
 
 _STACK_DIRECTIONS = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, -1.0]])
 """Sagittal stacks run to the patient's left, coronal ones to the back, axial ones to the feet."""
@@ -51,6 +53,21 @@ class Stack:
             return 0.0
         ends = [_centre(header) for header in (self.headers[0], self.headers[-1])]
         return float(np.linalg.norm(ends[1] - ends[0]))
+
+    @property
+    def pixel_mm(self) -> float:
+        """The finest slice's smaller pixel distance; infinite without spacing."""
+        return min((min(h.plane.spacing_mm) for h in self.headers if h.plane), default=np.inf)
+
+    @property
+    def missing(self) -> int:
+        """Slices that a sagittal stack's distances say are absent; elsewhere gaps are planned."""
+        planes = [header.plane for header in self.headers if header.plane is not None]
+        if len(planes) < 3 or _axis(planes[0].normal) != 0:
+            return 0
+        steps = np.diff([_position(header, self.headers[:1]) for header in self.headers])
+        usual = float(np.median(steps))
+        return int(np.maximum(np.rint(steps / usual) - 1, 0).sum()) if usual > SAME_PLACE_MM else 0
 
 
 def arrange(
@@ -97,38 +114,47 @@ def one_patient(headers: Sequence[Header], study_id: str) -> None:
 def rank(stacks: Sequence[Stack]) -> tuple[Stack, ...]:
     """Series in the order of views, of each view the best first, unused ones last.
 
-    Best: plain T2 before STIR, then the larger cover (in steps of 20 mm), then more slices, then
-    finer pixels. The reason of each of several says its place and why.
+    Best: one that covers at least half of what the widest one covers, with pixels of at most
+    1.5 mm; of these the one with the fewest drawbacks (derived, contrast-enhanced,
+    fat-suppressed, STIR), then the larger cover (in steps of 20 mm), then fewer slices missing,
+    more slices, finer pixels. The reason of each of several says its place and why.
     """
     ranked: list[Stack] = []
     for view in View:
-        same = sorted((s for s in stacks if s.role.view is view), key=_merit)
-        ranked += (
-            same
-            if len(same) < 2
-            else [_with_place(stack, place, len(same)) for place, stack in enumerate(same)]
-        )
+        same = [stack for stack in stacks if stack.role.view is view]
+        if len(same) > 1:
+            widest = max(stack.cover_mm for stack in same)
+            same.sort(key=lambda stack: _merit(stack, widest))
+            same = [_with_place(stack, place, len(same)) for place, stack in enumerate(same)]
+        ranked += same
     unused = (stack for stack in stacks if stack.role.view is None)
     return (*ranked, *sorted(unused, key=lambda stack: stack.series_id))
 
 
 def _with_place(stack: Stack, place: int, count: int) -> Stack:
     standing = "best" if place == 0 else f"number {place + 1}"
-    finest = min((min(h.plane.spacing_mm) for h in stack.headers if h.plane), default=0.0)
+    against = "".join(f"{drawback}, " for drawback in drawbacks(stack.headers[0]))
     reason = (
-        f"{stack.role.reason}; {standing} of {count} such series by cover "
-        f"({stack.cover_mm:.0f} mm), slices ({len(stack.headers)}), pixel ({finest:.2f} mm)"
+        f"{stack.role.reason}; {standing} of {count} such series: {against}"
+        f"cover {stack.cover_mm:.0f} mm, {len(stack.headers)} slices, "
+        f"{stack.missing} missing, pixel {stack.pixel_mm:.2f} mm"
     )
     return replace(stack, role=replace(stack.role, reason=reason))
 
 
-def _merit(stack: Stack) -> tuple[object, ...]:
-    pixel = min((min(h.plane.spacing_mm) for h in stack.headers if h.plane), default=np.inf)
+COARSE_MM = 1.5
+"""Pixels larger than this are a localizer's: the coarsest real lumbar series has 0.9 mm."""
+
+
+def _merit(stack: Stack, widest_mm: float) -> tuple[object, ...]:
     return (
-        is_stir(stack.headers[0]),
+        stack.cover_mm < widest_mm / 2,
+        stack.pixel_mm > COARSE_MM,
+        len(drawbacks(stack.headers[0])),
         -round(stack.cover_mm / 20),
+        stack.missing,
         -len(stack.headers),
-        pixel,
+        stack.pixel_mm,
         stack.series_id,
     )
 
@@ -149,19 +175,41 @@ def _parallel(headers: Sequence[Header]) -> list[list[Header]]:
 
 
 def _without_doubles(parallel: list[Header]) -> tuple[list[Header], list[SetAside]]:
-    """Parallel slices along the stack, one a place: of several echoes the latest (T2)."""
+    """Parallel slices along the stack, of those at one place the best alone."""
     kept: list[Header] = []
     aside: list[SetAside] = []
     for header in sorted(parallel, key=lambda header: _along(header, parallel)):
-        if kept and np.linalg.norm(_centre(header) - _centre(kept[-1])) < SAME_PLACE_MM:
-            aside.append(SetAside(header.source, f"shows the same place as {kept[-1].source}"))
-        else:
+        if not kept or not _same_place(kept[-1], header, parallel):
             kept.append(header)
+            continue
+        best, other = sorted((kept[-1], header), key=_preference)
+        kept[-1] = best
+        aside.append(SetAside(other.source, f"shows the same place as {best.source}"))
     return kept, aside
 
 
-def _along(header: Header, parallel: Sequence[Header]) -> tuple[float, float, str]:
-    return _position(header, parallel), -(header.echo_ms or 0.0), header.source
+def _along(header: Header, parallel: Sequence[Header]) -> tuple[object, ...]:
+    return (_position(header, parallel), *_centre(header).round(4), *_preference(header))
+
+
+def _preference(header: Header) -> tuple[object, ...]:
+    """Of several pictures of one place: the latest echo (T2), an original, the finest."""
+    finest = min(_plane(header).spacing_mm)
+    secondary = is_secondary(header)
+    return -(header.echo_ms or 0.0), secondary, finest, header.instance_id, header.source
+
+
+def _same_place(one: Header, other: Header, parallel: Sequence[Header]) -> bool:
+    """Whether two slices lie in one plane and show the same part of it.
+
+    Centres differ with the matrix and the field of view; stations of a long field of view, whose
+    centres are far from each other in one plane, show different parts.
+    """
+    apart = abs(_position(one, parallel) - _position(other, parallel))
+    width = min(h.columns * _plane(h).spacing_mm[1] for h in (one, other))
+    return apart < SAME_PLACE_MM and bool(
+        np.linalg.norm(_centre(one) - _centre(other)) < SAME_PART * width
+    )
 
 
 def _split_at_gaps(ordered: list[Header]) -> list[list[Header]]:

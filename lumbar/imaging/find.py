@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from lumbar.errors import DecodeError, FormatError, InputError
 from lumbar.imaging.files import Files, FolderFiles, open_files
@@ -38,12 +41,13 @@ def find_studies(root: str | Path) -> Iterator[StudyFiles]:
 def find_in(files: Files, names: Iterable[str] | None = None) -> list[StudyFiles]:
     """The studies among named files: by folders where they lie in an RSNA layout, else by headers.
 
-    A file that is no picture is set aside in the study whose files lie nearest to it. Raises
-    FormatError where not one is a picture, with the first reason.
+    A file that is no picture, and one that is there under another name already, is set aside in
+    the study whose files lie nearest to it. Raises FormatError where not one is a picture, with
+    the first reason.
     """
-    wanted = files.names() if names is None else list(names)
+    wanted = files.names() if names is None else sorted(names)
     if names is None and (laid := laid_out(files, wanted)):
-        return laid
+        return _with_strays(laid, wanted)
     grouped, aside = _by_headers(files, wanted)
     if not grouped:
         first = f"; {aside[0].file}: {aside[0].reason}" if aside else ""
@@ -96,12 +100,24 @@ def _find_below(files: Files) -> Iterator[StudyFiles]:
             yield StudyFiles(Path(name).stem, files.uri, (), False, (), aside)
 
 
-def _by_headers(
-    files: Files, names: list[str]
-) -> tuple[dict[str, dict[str, list[str]]], list[SetAside]]:
-    """study -> series -> names by UID, and what is no picture."""
-    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+Grouped = dict[str, dict[str, list[str]]]
+"""study -> series -> names."""
+
+
+class _Picture(NamedTuple):
+    """What grouping needs of a file's header: thousands are kept at once."""
+
+    name: str
+    study_id: str
+    series_id: str
+    patient: str
+
+
+def _by_headers(files: Files, names: list[str]) -> tuple[Grouped, list[SetAside]]:
+    """Names by the UIDs of study and series, and what is no picture or a copy of one."""
+    found: list[_Picture] = []
     aside = []
+    copies = _Copies(files)
     for name in names:
         try:
             header = file_headers(files, name)[0]
@@ -109,9 +125,75 @@ def _by_headers(
             reason = str(error).removeprefix(f"{name}: ")
             aside.append(SetAside(name, reason, isinstance(error, DecodeError)))
             continue
-        study_id = header.study_id or place_of(name)[0]
-        found[study_id][header.series_id or place_of(name)[1]].append(name)
-    return found, aside
+        if original := copies.original(header):
+            aside.append(SetAside(name, f"the same file as {original}"))
+        else:
+            found.append(_Picture(name, header.study_id, header.series_id, header.patient))
+    grouped: Grouped = defaultdict(lambda: defaultdict(list))
+    nameless = _nameless_studies(found)
+    for picture in found:
+        folder, series, _ = place_of(picture.name)
+        study_id = picture.study_id or nameless[folder, picture.patient]
+        grouped[study_id][picture.series_id or series].append(picture.name)
+    return grouped, aside
+
+
+class _Copies:
+    """Tells a file whose bytes are there under another name; reads only what might be one."""
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._alike: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self._digests: dict[str, bytes] = {}
+
+    def original(self, header: Header) -> str:
+        """The name under which the same bytes were seen before, "" where they were not."""
+        alike = self._alike[header.series_id, header.instance_id]
+        for name in alike:
+            if self._digest(name) == self._digest(header.source):
+                return name
+        alike.append(header.source)
+        return ""
+
+    def _digest(self, name: str) -> bytes:
+        if name not in self._digests:
+            try:
+                self._digests[name] = sha256(self._files.read(name)).digest()
+            except InputError:  # like no other; the reason is given when it is read
+                self._digests[name] = name.encode()
+        return self._digests[name]
+
+
+def _nameless_studies(pictures: Iterable[_Picture]) -> dict[tuple[str, str], str]:
+    """(folder, patient) -> study id, for files without StudyInstanceUID: their folder's name.
+
+    Where a folder holds several patients' files each patient has a study of their own.
+    """
+    patients: dict[str, list[str]] = defaultdict(list)
+    for picture in pictures:
+        folder = place_of(picture.name)[0]
+        if not picture.study_id and picture.patient not in patients[folder]:
+            patients[folder].append(picture.patient)
+    return {
+        (folder, patient): folder if len(set(found) - {""}) < 2 else f"{folder} {number}"
+        for folder, found in patients.items()
+        for number, patient in enumerate(found, start=1)
+    }
+
+
+def _with_strays(laid: list[StudyFiles], names: Iterable[str]) -> list[StudyFiles]:
+    """Studies of a layout, the files beside it set aside in the study nearest to them."""
+    mine = {name for study in laid for name in study.files}
+    strays = [
+        SetAside(name, "lies outside a series' folder")
+        for name in names
+        if name not in mine and not name.lower().endswith(".csv")
+    ]
+    if not strays:
+        return laid
+    grouped = {s.study_id: {one.series_id: list(one.files) for one in s.series} for s in laid}
+    nearest = _nearest_studies(strays, grouped)
+    return [replace(s, set_aside=(*s.set_aside, *nearest[s.study_id])) for s in laid]
 
 
 def _nearest_studies(

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import struct
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -23,7 +23,8 @@ from pydicom.errors import InvalidDicomError
 
 from lumbar.domain import Side
 from lumbar.errors import DecodeError, FormatError, GeometryError
-from lumbar.imaging import attributes
+from lumbar.imaging import acquisition, attributes
+from lumbar.imaging.foreign import has_matrix, why_foreign
 from lumbar.imaging.frames import frame_count, group
 from lumbar.imaging.geometry import Plane
 
@@ -42,7 +43,8 @@ class Header:
     `plane` is None where the geometry is missing or contradicts itself; `plane_reason` says why.
     `normal` and `origin_mm` are there whenever orientation and position are, spacing or not.
     `patient` is a hash of PatientID, for telling patients apart and for nothing else.
-    `echo_ms`, `repetition_ms`, `inversion_ms` are TE, TR, TI. `window` is (centre, width).
+    `echo_ms`, `repetition_ms`, `inversion_ms` are TE, TR, TI, `weighting` AcquisitionContrast;
+    `agent`: a contrast agent was given. `window` is (centre, width).
     `frame` is the frame's index in a multi-frame file, None in a plain one.
     `aspect` and `side` are those of `Instance`: only a picture without a plane needs them.
     """
@@ -66,6 +68,10 @@ class Header:
     repetition_ms: float | None = None
     inversion_ms: float | None = None
     image_type: tuple[str, ...] = ()
+    weighting: str = ""
+    gradient_echo: bool = False
+    fat_saturated: bool = False
+    agent: bool = False
     photometric: str = ""
     window: tuple[float, float] | None = None
     frame: int | None = None
@@ -106,9 +112,9 @@ def headers_of(dataset: Dataset, source: str) -> tuple[Header, ...]:
 
     Raises FormatError with the reason in words where the data set shows no MRI slice.
     """
-    if reason := _refusal(dataset):
+    if reason := why_foreign(dataset):
         raise FormatError(f"{source}: {reason}")
-    if not _has_matrix(dataset):
+    if not has_matrix(dataset):
         raise DecodeError(f"{source}: an MR image without Rows and Columns; {_AGAIN}")
     frames = frame_count(dataset)
     if frames > MAX_FRAMES:
@@ -168,12 +174,10 @@ def _header(dataset: Dataset, source: str, frame: int | None) -> Header:
     place = _place(dataset, frame)
     instance_id = attributes.text(dataset, "SOPInstanceUID") or source
     number = attributes.integer(dataset, "InstanceNumber")
-    timing = group(dataset, "MRTimingAndRelatedParametersSequence", frame)
-    echo = attributes.number(group(dataset, "MREchoSequence", frame), "EffectiveEchoTime")
     return Header(
         source=source,
-        study_id=attributes.text(dataset, "StudyInstanceUID"),
-        series_id=attributes.text(dataset, "SeriesInstanceUID"),
+        study_id=_uid(dataset, "StudyInstanceUID"),
+        series_id=_uid(dataset, "SeriesInstanceUID"),
         instance_id=instance_id if frame is None else f"{instance_id}#{frame + 1}",
         number=number if frame is None else frame + 1,
         rows=attributes.integer(dataset, "Rows") or 0,
@@ -185,11 +189,17 @@ def _header(dataset: Dataset, source: str, frame: int | None) -> Header:
         patient=_patient(dataset),
         description=attributes.text(dataset, "SeriesDescription"),
         protocol=attributes.text(dataset, "ProtocolName"),
-        sequence=_joined(dataset, ("SequenceName", "PulseSequenceName", "ScanningSequence")),
-        echo_ms=echo if echo is not None else attributes.number(dataset, "EchoTime"),
-        repetition_ms=attributes.number(timing, "RepetitionTime"),
-        inversion_ms=attributes.number(dataset, "InversionTime"),
-        image_type=attributes.strings(dataset, "ImageType"),
+        sequence=acquisition.joined(
+            dataset, ("SequenceName", "PulseSequenceName", "ScanningSequence")
+        ),
+        echo_ms=acquisition.echo_ms(dataset, frame),
+        repetition_ms=acquisition.repetition_ms(dataset, frame),
+        inversion_ms=acquisition.inversion_ms(dataset, frame),
+        image_type=acquisition.image_type(dataset, frame),
+        weighting=acquisition.weighting(dataset, frame),
+        gradient_echo=acquisition.is_gradient_echo(dataset),
+        fat_saturated=acquisition.fat_is_saturated(dataset, frame),
+        agent=bool(attributes.text(dataset, "ContrastBolusAgent")),
         photometric=attributes.text(dataset, "PhotometricInterpretation"),
         window=_window(group(dataset, "FrameVOILUTSequence", frame)),
         frame=frame,
@@ -237,52 +247,17 @@ def _window(dataset: Dataset) -> tuple[float, float] | None:
 
 
 def _patient(dataset: Dataset) -> str:
-    identity = _joined(dataset, ("PatientID", "IssuerOfPatientID"))
+    identity = acquisition.joined(dataset, ("PatientID", "IssuerOfPatientID"))
     return hashlib.sha256(identity.encode()).hexdigest()[:16] if identity else ""
 
 
-def _joined(dataset: Dataset, keywords: Iterable[str]) -> str:
-    return " ".join(filter(None, (attributes.text(dataset, keyword) for keyword in keywords)))
+def _uid(dataset: Dataset, keyword: str) -> str:
+    """A UID in its one right spelling: no component with leading zeros (PS3.5 9.1), no dot last."""
+    return re.sub(r"(?:^|(?<=\.))0+(?=[0-9])", "", attributes.text(dataset, keyword).rstrip("."))
 
 
 def _has_groups(dataset: Dataset) -> bool:
     return "PerFrameFunctionalGroupsSequence" in dataset
-
-
-_OTHER_PARTS = frozenset(
-    {"ANKLE", "BRAIN", "BREAST", "CHEST", "CSPINE", "ELBOW", "FOOT", "HAND", "HEAD", "HEART"}
-    | {"HIP", "KNEE", "LIVER", "NECK", "PROSTATE", "SHOULDER", "SKULL", "WRIST"}
-)
-_DIRECTORY = "1.2.840.10008.1.3.10"
-_MR_CLASSES = "1.2.840.10008.5.1.4.1.1.4"
-"""MR Image Storage and, with a suffix, its enhanced kinds (PS3.4 B.5)."""
-
-
-def _refusal(dataset: Dataset) -> str:
-    """Why a data set is no slice of a lumbar MRI, "" where nothing speaks against it."""
-    meta = getattr(dataset, "file_meta", None)
-    kind = attributes.text(meta, "MediaStorageSOPClassUID") if meta is not None else ""
-    modality = attributes.text(dataset, "Modality")
-    part = attributes.text(dataset, "BodyPartExamined").upper()
-    if kind == _DIRECTORY or "DirectoryRecordSequence" in dataset:
-        return "a directory of files (DICOMDIR), no picture"
-    if modality not in ("", "MR"):
-        return f"modality {_word(modality)}, not MR"
-    if part in _OTHER_PARTS:
-        return f"shows the {part.lower()}, not the lumbar spine"
-    if not _has_matrix(dataset) and not kind.startswith(_MR_CLASSES):
-        return "no picture (Rows and Columns are missing or zero)"
-    return ""
-
-
-def _has_matrix(dataset: Dataset) -> bool:
-    return all((attributes.integer(dataset, k) or 0) > 0 for k in ("Rows", "Columns"))
-
-
-def _word(value: str) -> str:
-    """A code string as it may be shown: DICOM's CS is capitals, digits, blank and underscore."""
-    plain = value.replace("_", "").replace(" ", "")
-    return value if plain.isalnum() and plain.isascii() and len(value) <= 16 else "unknown"
 
 
 def _name(data: bytes | Path | BinaryIO) -> str:

@@ -1,28 +1,37 @@
 """Which view a series shows, and the sentence that says why.
 
 The challenge's CSV is believed where it names the series. Otherwise the orientation comes from
-geometry and the contrast from words in the headers or from TE, TR and TI; what stays open may be
-asked of a callable that looks at a slice. A view is never guessed from a position in a list.
+geometry and the contrast from attributes and words in the headers or from TE, TR and TI; what
+stays open, or is contradicted, may be asked of a callable that looks at a slice. A view is never
+guessed from a position in a list.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lumbar.domain import View
 from lumbar.imaging.headers import Header
+from lumbar.imaging.words import (
+    Contrast,
+    Orientation,
+    contrast_in,
+    is_enhanced,
+    is_fat_suppressed,
+    orientation_in,
+    purpose_in,
+)
 
 __all__ = [
     "Orientation",
     "Recognise",
     "Role",
-    "is_stir",
+    "drawbacks",
+    "is_secondary",
     "orientation_of",
     "role_from_headers",
     "role_named",
@@ -30,15 +39,6 @@ __all__ = [
 
 Recognise = Callable[[NDArray[np.float32]], View | None]
 """An opinion on one slice `[rows, columns]`: the view that it shows, None where undecided."""
-
-
-class Orientation(StrEnum):
-    """Which way a slice cuts the patient."""
-
-    SAGITTAL = "sagittal"
-    CORONAL = "coronal"
-    AXIAL = "axial"
-    OBLIQUE = "oblique"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,10 @@ def role_from_headers(headers: Sequence[Header]) -> Role:
     if orientation in (Orientation.CORONAL, Orientation.OBLIQUE):
         return Role(None, f"{orientation} slices, which no finding is graded on")
     contrast, why = _contrast(headers[0])
-    return _decided(orientation, contrast, f"{orientation} by {known_by}, {why}")
+    reason = f"{orientation} by {known_by}, {why}"
+    if contrast is Contrast.T1 and _fat_is_dark(headers[0]):
+        return Role(None, f"{reason}: its fat is suppressed, which the nerve roots are seen in")
+    return _decided(orientation, contrast, reason)
 
 
 def _orientations(headers: Sequence[Header]) -> tuple[list[Orientation], str]:
@@ -95,76 +98,83 @@ def _orientations(headers: Sequence[Header]) -> tuple[list[Orientation], str]:
     seen = {orientation_of(header.normal) for header in headers if header.normal is not None}
     if seen:
         return sorted(seen), "geometry"
-    words = _plain(f"{headers[0].description} {headers[0].protocol}")
-    named = [orientation for orientation, pattern in _PLANES if pattern.search(words)]
+    named = orientation_in(f"{headers[0].description} {headers[0].protocol}")
     reason = f"its description ({headers[0].plane_reason})"
-    return (named, reason) if len(named) == 1 else ([], "")
+    return ([named], reason) if named else ([], "")
 
 
-_PLANES = (
-    (Orientation.SAGITTAL, re.compile(r"\bsag(?:ittal)?(?:\b|(?=t[12]))", re.IGNORECASE)),
-    (Orientation.CORONAL, re.compile(r"\bcor(?:onal)?(?:\b|(?=t[12]))", re.IGNORECASE)),
-    (Orientation.AXIAL, re.compile(r"\b(?:ax|axial|tra|trans\w*)(?:\b|(?=t[12]))", re.IGNORECASE)),
-)
-
-
-def _decided(orientation: Orientation, contrast: str, reason: str) -> Role:
+def _decided(orientation: Orientation, contrast: Contrast | None, reason: str) -> Role:
     if orientation is Orientation.SAGITTAL:
-        views = {"T1": View.SAGITTAL_T1, "T2": View.SAGITTAL_T2, "STIR": View.SAGITTAL_T2}
-        if contrast:
+        views = {
+            Contrast.T1: View.SAGITTAL_T1,
+            Contrast.T2: View.SAGITTAL_T2,
+            Contrast.STIR: View.SAGITTAL_T2,
+        }
+        if contrast is None:
+            return Role(None, reason, (View.SAGITTAL_T1, View.SAGITTAL_T2))
+        if contrast in views:
             return Role(views[contrast], reason)
-        return Role(None, reason, (View.SAGITTAL_T1, View.SAGITTAL_T2))
-    if contrast == "T2":
+    elif contrast is None:
+        return Role(None, reason, (View.AXIAL_T2,))
+    elif contrast is Contrast.T2:
         return Role(View.AXIAL_T2, reason)
-    if contrast:
-        return Role(None, f"{reason}: no finding is graded on axial {contrast}")
-    return Role(None, reason, (View.AXIAL_T2,))
+    return Role(None, f"{reason}: no finding is graded on {orientation} {contrast}")
 
 
-_LOCALIZER = re.compile(r"\b(loc|localiz\w*|localis\w*|scout|survey|3.?plane)\b", re.IGNORECASE)
-_NOT_ANATOMY = re.compile(
-    r"\b(adc|dwi|dti|trace|b[0-9]{3,4}|sub|subtraction|myelo\w*|mip|mrcp|cal|calibration|asset|"
-    r"screen|report|dose|fat.?frac\w*)\b",
-    re.IGNORECASE,
+_NOT_ANATOMY = frozenset(
+    {"ADC", "ADC MAP", "CPR", "CURVED", "DIFFUSION", "FA", "FIELDMAP", "MAXIP", "MEAN", "MINIP"}
+    | {"MIP", "MPR", "PERFUSION", "PROJECTION IMAGE", "REFORMATTED", "RESAMPLED", "SCREEN SAVE"}
+    | {"SUB", "SUBTRACT", "SUBTRACTION", "T1 MAP", "T2 MAP", "T2_STAR MAP", "TRACEW", "VRT"}
+    | {"VOLUME RENDERED", "MPR_CURVED", "CSAPARALLEL", "CSA MPR", "CSAMANIPULATED"}
 )
+"""Values of ImageType from the third on that no plain slice has (PS3.3 C.7.6.1.1.2, C.8.3.1.1.1,
+C.8.16.1 and what scanners write). DERIVED alone says nothing: filters and uniformity corrections
+of several vendors make every slice of a scan DERIVED."""
 
 
 def _unused(headers: Sequence[Header]) -> str:
     """Why a series is of no use whatever its orientation, "" where nothing says so."""
-    first = headers[0]
     if any("LOCALIZER" in header.image_type for header in headers):
         return "localizer by its ImageType"
-    words = _plain(f"{first.description} {first.protocol}")
-    if match := _LOCALIZER.search(words):
-        return f"localizer by the word {match.group().lower()} in its description"
-    if match := _NOT_ANATOMY.search(_plain(first.description)):
-        return f"no plain anatomy: {match.group().lower()} in its description"
-    return ""
+    kinds = [_NOT_ANATOMY.intersection(header.image_type) for header in headers]
+    if all(kinds):
+        return f"derived picture: {min(kinds[0])} by its ImageType"
+    first = headers[0]
+    return purpose_in(first.description) or purpose_in(first.protocol)
 
 
-_STARTS = r"(?:(?<![a-z0-9])|(?<=sag)|(?<=ax)|(?<=tra)|(?<=tse)|(?<=fse))"
-_WORDS = (
-    ("STIR", re.compile(r"\b(stir|tirm)\b", re.IGNORECASE)),
-    ("T1", re.compile(_STARTS + r"t1(?![0-9])", re.IGNORECASE)),
-    ("T2", re.compile(_STARTS + r"t2(?![0-9*]| ?star)", re.IGNORECASE)),
-)
+_NOT_MAGNITUDE = frozenset({"PHASE", "PHASE MAP", "P", "REAL", "R", "IMAGINARY", "I"})
 
 
-def is_stir(header: Header) -> bool:
-    """Whether a picture's headers say that fat is nulled by inversion (STIR)."""
-    return _contrast(header)[0] == "STIR"
+def is_secondary(header: Header) -> bool:
+    """Whether a picture is derived from others or no magnitude: the lesser of two at one place."""
+    derived = header.image_type[:1] == ("DERIVED",)
+    return derived or not _NOT_MAGNITUDE.isdisjoint(header.image_type[2:])
 
 
-def _contrast(header: Header) -> tuple[str, str]:
-    """`T1`, `T2`, `STIR` or "" for unknown, and by what it was known."""
-    for name in ("description", "protocol", "sequence"):
-        words = _plain(getattr(header, name))
-        found = [contrast for contrast, pattern in _WORDS if pattern.search(words)]
-        if found == ["STIR", "T2"] or len(found) == 1:
-            return found[0], f"{found[0]} by its {_ATTRIBUTES[name]}"
-    return _contrast_by_times(header)
+def drawbacks(header: Header) -> tuple[str, ...]:
+    """What makes a series of a view second to a plain one, in words; empty where it is plain."""
+    words = f"{header.description} {header.protocol}"
+    found = {
+        "fat nulled by inversion": _contrast(header)[0] is Contrast.STIR,
+        "fat-suppressed": _fat_is_dark(header),
+        "contrast-enhanced": header.agent or is_enhanced(words),
+        "derived": is_secondary(header),
+    }
+    return tuple(name for name, there in found.items() if there)
 
 
+def _fat_is_dark(header: Header) -> bool:
+    return header.fat_saturated or is_fat_suppressed(f"{header.description} {header.protocol}")
+
+
+_WEIGHTINGS = {
+    "T1": Contrast.T1,
+    "T2": Contrast.T2,
+    "STIR": Contrast.STIR,
+    "PROTON_DENSITY": Contrast.PROTON_DENSITY,
+    "T2_STAR": Contrast.GRADIENT_ECHO,
+}
 _ATTRIBUTES = {
     "description": "SeriesDescription",
     "protocol": "ProtocolName",
@@ -172,21 +182,47 @@ _ATTRIBUTES = {
 }
 
 
-def _contrast_by_times(header: Header) -> tuple[str, str]:
-    """Spin-echo contrast: short TE and TR is T1, long is T2; a short TI nulls fat (STIR)."""
+def _contrast(header: Header) -> tuple[Contrast | None, str]:
+    """The contrast, None where it is unknown or contradicted, and by what it was known."""
+    if header.gradient_echo:
+        return Contrast.GRADIENT_ECHO, "gradient echo by its ScanningSequence"
+    named, why = _contrast_told(header)
+    timed, times = _contrast_by_times(header)
+    if named is None:
+        return timed, times
+    if timed is not None and named is not timed and Contrast.T1 in (named, timed):
+        return None, f"contrast contradicted: {why}, yet {times}"
+    return named, why
+
+
+def _contrast_told(header: Header) -> tuple[Contrast | None, str]:
+    """The contrast that attributes and words name, the most telling first."""
+    if header.weighting in _WEIGHTINGS:
+        told = _WEIGHTINGS[header.weighting]
+        return told, f"{told} by its AcquisitionContrast"
+    for name, attribute in _ATTRIBUTES.items():
+        named = contrast_in(getattr(header, name))
+        if named is not None:
+            return named, f"{named} by its {attribute}"
+    return None, ""
+
+
+def _contrast_by_times(header: Header) -> tuple[Contrast | None, str]:
+    """Spin-echo contrast: short TE and TR is T1, long is T2; a short TI nulls fat (STIR).
+
+    Ranges of 0.5 to 3 T lumbar protocols; between them (proton density) and below a TR of 100 ms
+    (gradient echoes, whatever they call themselves) the times decide nothing. 3D turbo spin
+    echoes have a TR of 1 s and more with the TE of a T2; T1 FLAIR has a TR of about 2 s and a TI
+    of about 0.9 s.
+    """
     echo, repetition, inversion = header.echo_ms, header.repetition_ms, header.inversion_ms
     if echo is None or repetition is None:
-        return "", "contrast unknown: no T1 or T2 in its descriptions, no TE and TR"
+        return None, "contrast unknown: no T1 or T2 in its descriptions, no TE and TR"
     times = f"TE {echo:g} ms, TR {repetition:g} ms"
     if inversion is not None and 80 <= inversion <= 300 and repetition >= 1500:
-        return "STIR", f"STIR by {times}, TI {inversion:g} ms"
-    if echo <= 30 and (repetition <= 1200 or (inversion or 0) > 300):
-        return "T1", f"T1 by {times}"
-    if echo >= 60 and repetition >= 1500:
-        return "T2", f"T2 by {times}"
-    return "", f"contrast unknown: {times} fit neither T1 nor T2"
-
-
-def _plain(words: str) -> str:
-    """Words with the separators that scanners use made blanks, so that `_` ends a word."""
-    return re.sub(r"[_\-./\\]+", " ", words)
+        return Contrast.STIR, f"STIR by {times}, TI {inversion:g} ms"
+    if echo <= 30 and (100 <= repetition <= 1200 or (inversion or 0) > 300):
+        return Contrast.T1, f"T1 by {times}"
+    if echo >= 60 and repetition >= 900:
+        return Contrast.T2, f"T2 by {times}"
+    return None, f"contrast unknown: {times} fit neither T1 nor T2"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -120,3 +121,71 @@ def test_plain_t2_comes_before_stir(make_header) -> None:
         for words in ("STIR", "T2")
     ]
     assert [stack.series_id for stack in rank(stacks)] == ["T2", "STIR"]
+
+
+@pytest.fixture
+def stack(make_header) -> Callable[..., Stack]:
+    """A function: a name, which of 15 places, their distance and header fields to a T2 stack."""
+
+    def make(name: str, places=range(15), step: float = 4.0, **fields) -> Stack:
+        headers = [
+            make_header((step * i, 0.0, 0.0), source=f"{name}/{i}", **fields) for i in places
+        ]
+        return Stack(name, *arrange(headers)[:2], Role(View.SAGITTAL_T2, "sagittal"))
+
+    return make
+
+
+PLAIN = {"description": "SAG T2"}
+
+
+@pytest.mark.parametrize(
+    ("lesser", "why"),
+    [
+        ({"description": "SAG T2 +C"}, "contrast-enhanced"),
+        ({"description": "SAG T2 FS"}, "fat-suppressed"),
+        ({"description": "SAG STIR"}, "fat nulled by inversion"),
+        ({**PLAIN, "image_type": ("DERIVED", "PRIMARY", "M", "FIL")}, "derived"),
+        ({**PLAIN, "places": range(4)}, "4 slices"),
+        ({**PLAIN, "places": [0, 1, 2, 4, 5, 7, 8, 9, 10, 11, 12, 13, 14]}, "2 missing"),
+    ],
+)
+def test_a_plain_and_complete_series_comes_before_its_lesser_duplicate(stack, lesser, why) -> None:
+    best, second = rank([stack("a", **lesser), stack("b", **PLAIN)])
+    assert (best.series_id, second.series_id) == ("b", "a")
+    assert why in second.role.reason
+
+
+def test_a_stir_that_covers_the_spine_comes_before_a_t2_of_three_slices(stack) -> None:
+    best, _ = rank([stack("t2", places=range(3), **PLAIN), stack("stir", description="STIR")])
+    assert best.series_id == "stir"
+
+
+def test_the_coarse_pixels_of_a_localizer_come_last(stack, make_header) -> None:
+    coarse = stack("a", **PLAIN)
+    planes = [replace(h.plane, spacing_mm=(2.0, 2.0)) for h in coarse.headers]
+    headers = tuple(replace(h, plane=p) for h, p in zip(coarse.headers, planes, strict=True))
+    best, _ = rank([replace(coarse, headers=headers), stack("b", description="STIR")])
+    assert best.series_id == "b"
+
+
+def test_an_original_is_kept_of_a_place_that_a_derived_picture_shows_too(make_header) -> None:
+    made = [
+        make_header(source="a", image_type=("DERIVED", "PRIMARY")),
+        make_header(source="b", image_type=("ORIGINAL", "PRIMARY")),
+    ]
+    assert [header.source for header in arrange(made)[0]] == ["b"]
+
+
+def test_the_finer_of_two_matrices_at_one_place_is_kept(make_header) -> None:
+    fine = make_header(source="fine")
+    plane = replace(fine.plane, spacing_mm=(1.0, 1.0))
+    coarse = replace(fine, source="coarse", plane=plane, rows=10, columns=15)
+    ordered, _, aside = arrange([coarse, fine])
+    assert [header.source for header in ordered] == ["fine"]
+    assert [a.file for a in aside] == ["coarse"]
+
+
+def test_two_stations_in_one_plane_are_both_kept(make_header) -> None:
+    made = [make_header((0.0, 0.0, z), source=str(z)) for z in (0.0, -200.0)]
+    assert len(arrange(made)[0]) == 2

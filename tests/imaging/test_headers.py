@@ -149,3 +149,43 @@ def test_each_frame_of_an_enhanced_file_has_its_own_position(make_dataset) -> No
 def test_frames_without_positions_are_refused_with_what_to_do(make_dataset) -> None:
     with pytest.raises(FormatError, match="export single-frame"):
         headers_of(make_dataset(NumberOfFrames=4), "cine.dcm")
+
+
+def test_enhanced_frames_say_how_they_were_taken(make_dataset) -> None:
+    dataset = enhanced(make_dataset, 2)
+    kind, echo, timing, modifier = Dataset(), Dataset(), Dataset(), Dataset()
+    kind.FrameType, kind.AcquisitionContrast = ["ORIGINAL", "PRIMARY", "M"], "STIR"
+    echo.EffectiveEchoTime, timing.RepetitionTime = 45.0, 4000.0
+    modifier.InversionTimes, modifier.SpectrallySelectedSuppression = [160.0], "FAT"
+    (shared,) = dataset.SharedFunctionalGroupsSequence
+    shared.MRImageFrameTypeSequence = Sequence([kind])
+    shared.MREchoSequence = Sequence([echo])
+    shared.MRTimingAndRelatedParametersSequence = Sequence([timing])
+    shared.MRModifierSequence = Sequence([modifier])
+    dataset.EchoPulseSequence = "SPIN"
+    for header in headers_of(dataset, "enhanced.dcm"):
+        assert (header.echo_ms, header.repetition_ms, header.inversion_ms) == (45, 4000, 160)
+        assert (header.weighting, header.fat_saturated, header.gradient_echo) == (
+            "STIR",
+            True,
+            False,
+        )
+        assert header.image_type == ("ORIGINAL", "PRIMARY", "M")
+
+
+def test_plain_files_say_how_they_were_taken(make_dicom) -> None:
+    (header,) = read_headers(
+        make_dicom(
+            ScanningSequence="GR",
+            ScanOptions=["PFP", "FS"],
+            ContrastBolusAgent="some agent",
+            InversionTime="150",
+        )
+    )
+    assert (header.gradient_echo, header.fat_saturated, header.agent) == (True, True, True)
+    assert header.inversion_ms == 150
+
+
+def test_a_uid_has_one_spelling(make_dicom) -> None:
+    (header,) = read_headers(make_dicom().replace(b"1.2.3\0", b"1.02.3"))
+    assert header.study_id == "1.2.3"

@@ -6,7 +6,7 @@ import pytest
 from conftest import AXIAL, CORONAL, SAGITTAL
 
 from lumbar.domain import View
-from lumbar.imaging.roles import role_from_headers, role_named
+from lumbar.imaging.roles import drawbacks, role_from_headers, role_named
 
 
 def test_a_table_is_believed_and_named() -> None:
@@ -49,6 +49,9 @@ def test_words_decide_the_contrast_and_geometry_the_plane(
         ((40.0, 3500.0, 150.0), View.SAGITTAL_T2),
         ((15.0, 2000.0, 860.0), View.SAGITTAL_T1),
         ((40.0, 1300.0, None), None),
+        ((15.0, 2000.0, None), None),
+        ((180.0, 1000.0, None), View.SAGITTAL_T2),
+        ((4.0, 9.0, None), None),
     ],
 )
 def test_without_words_the_times_decide(make_header, times, view) -> None:
@@ -94,3 +97,68 @@ def test_slices_tilted_along_the_lowest_disc_are_still_axial(make_header) -> Non
 def test_without_geometry_the_description_may_name_the_plane(make_header, words, view) -> None:
     lost = make_header(None, plane_reason="without ImagePositionPatient", description=words)
     assert role_from_headers([lost]).view is view
+
+
+@pytest.mark.parametrize(
+    ("words", "times", "said"),
+    [
+        ("SAG T2", (9.0, 550.0), "T2 by its SeriesDescription, yet T1 by TE 9 ms, TR 550 ms"),
+        ("SAG T1", (102.0, 3500.0), "T1 by its SeriesDescription, yet T2 by TE 102 ms, TR 3500 ms"),
+    ],
+)
+def test_a_name_that_the_times_contradict_leaves_the_contrast_open(
+    make_header, words, times, said
+) -> None:
+    header = make_header(description=words, echo_ms=times[0], repetition_ms=times[1])
+    role = role_from_headers([header])
+    assert role.view is None
+    assert set(role.open_) == {View.SAGITTAL_T1, View.SAGITTAL_T2}
+    assert said in role.reason
+
+
+@pytest.mark.parametrize("orientation", [SAGITTAL, AXIAL])
+def test_a_gradient_echo_is_no_t2_whatever_it_is_called(make_header, orientation) -> None:
+    header = make_header((0, 0, 0), orientation, description="T2", gradient_echo=True)
+    role = role_from_headers([header])
+    assert (role.view, role.open_) == (None, ())
+    assert "gradient echo" in role.reason
+
+
+def test_the_contrast_that_enhanced_mr_states_goes_before_words(make_header) -> None:
+    role = role_from_headers([make_header(description="sag", weighting="T1")])
+    assert role.view is View.SAGITTAL_T1
+    assert "by its AcquisitionContrast" in role.reason
+
+
+def test_t1_with_suppressed_fat_is_not_read_for_foramina(make_header) -> None:
+    role = role_from_headers([make_header(description="SAG T1", fat_saturated=True)])
+    assert (role.view, role.open_) == (None, ())
+
+
+@pytest.mark.parametrize("kind", ["MPR", "ADC", "SUBTRACTION", "PROJECTION IMAGE"])
+def test_pictures_made_from_others_are_unused_by_their_image_type(make_header, kind) -> None:
+    header = make_header(description="SAG T2", image_type=("DERIVED", "SECONDARY", kind))
+    role = role_from_headers([header])
+    assert role.view is None
+    assert role.reason == f"derived picture: {kind} by its ImageType"
+
+
+def test_a_filtered_original_that_says_derived_is_used(make_header) -> None:
+    kind = ("DERIVED", "PRIMARY", "M", "ND", "NORM")
+    header = make_header(description="SAG T2", image_type=kind)
+    assert role_from_headers([header]).view is View.SAGITTAL_T2
+    assert drawbacks(header) == ("derived",)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"description": "SAG T1 +C"}, ("contrast-enhanced",)),
+        ({"description": "SAG T1", "agent": True}, ("contrast-enhanced",)),
+        ({"description": "SAG STIR"}, ("fat nulled by inversion",)),
+        ({"description": "SAG T2 FS"}, ("fat-suppressed",)),
+        ({"description": "SAG T2"}, ()),
+    ],
+)
+def test_what_makes_a_series_second_to_a_plain_one_is_named(make_header, fields, said) -> None:
+    assert drawbacks(make_header(**fields)) == said

@@ -1,0 +1,77 @@
+"""How a picture was taken: what its contrast is known by, from plain and from Enhanced MR files.
+
+Plain files keep these attributes in the data set (PS3.3 C.8.3.1, MR Image), Enhanced MR ones in
+functional groups a frame (C.8.13.5) and the MR Pulse Sequence module (C.8.13.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pydicom.dataset import Dataset
+
+from lumbar.imaging import attributes
+from lumbar.imaging.frames import group
+
+__all__ = [
+    "echo_ms",
+    "fat_is_saturated",
+    "image_type",
+    "inversion_ms",
+    "is_gradient_echo",
+    "joined",
+    "repetition_ms",
+    "weighting",
+]
+
+
+def echo_ms(dataset: Dataset, frame: int | None) -> float | None:
+    """TE; of an Enhanced MR frame the effective one."""
+    effective = attributes.number(group(dataset, "MREchoSequence", frame), "EffectiveEchoTime")
+    return effective if effective is not None else attributes.number(dataset, "EchoTime")
+
+
+def repetition_ms(dataset: Dataset, frame: int | None) -> float | None:
+    """TR."""
+    timing = group(dataset, "MRTimingAndRelatedParametersSequence", frame)
+    return attributes.number(timing, "RepetitionTime")
+
+
+def inversion_ms(dataset: Dataset, frame: int | None) -> float | None:
+    """TI, None without an inversion pulse."""
+    modifier = group(dataset, "MRModifierSequence", frame)
+    times = attributes.number(modifier, "InversionTimes") if frame is not None else None
+    return times if times is not None else attributes.number(dataset, "InversionTime")
+
+
+def image_type(dataset: Dataset, frame: int | None) -> tuple[str, ...]:
+    """ImageType, or an Enhanced MR frame's FrameType, in capitals."""
+    own = attributes.strings(group(dataset, "MRImageFrameTypeSequence", frame), "FrameType")
+    return tuple(v.upper() for v in own or attributes.strings(dataset, "ImageType"))
+
+
+def weighting(dataset: Dataset, frame: int | None) -> str:
+    """AcquisitionContrast (PS3.3 C.8.13.3.1.1): `T1`, `T2`, `STIR` ..., "" where not told."""
+    own = group(dataset, "MRImageFrameTypeSequence", frame)
+    told = attributes.text(own, "AcquisitionContrast")
+    return (told or attributes.text(dataset, "AcquisitionContrast")).upper()
+
+
+def is_gradient_echo(dataset: Dataset) -> bool:
+    """Whether a gradient alone makes the echo, by ScanningSequence or EchoPulseSequence."""
+    kinds = {v.upper() for v in attributes.strings(dataset, "ScanningSequence")}
+    pulse = attributes.text(dataset, "EchoPulseSequence").upper()
+    return pulse == "GRADIENT" or ("GR" in kinds and "SE" not in kinds)
+
+
+def fat_is_saturated(dataset: Dataset, frame: int | None) -> bool:
+    """Whether ScanOptions or SpectrallySelectedSuppression say that fat is saturated."""
+    if "FS" in {v.upper() for v in attributes.strings(dataset, "ScanOptions")}:
+        return True
+    modifier = group(dataset, "MRModifierSequence", frame)
+    return "FAT" in attributes.text(modifier, "SpectrallySelectedSuppression").upper()
+
+
+def joined(dataset: Dataset, keywords: Iterable[str]) -> str:
+    """The values of several text attributes with a blank between."""
+    return " ".join(filter(None, (attributes.text(dataset, keyword) for keyword in keywords)))

@@ -1,0 +1,48 @@
+"""Which DICOM files are no slice of a lumbar MRI, and the reason in words."""
+
+from __future__ import annotations
+
+from pydicom.dataset import Dataset
+
+from lumbar.imaging import attributes
+
+__all__ = ["has_matrix", "why_foreign"]
+
+_OTHER_PARTS = frozenset(
+    {"ANKLE", "ARM", "BRAIN", "BREAST", "CHEST", "CSPINE", "ELBOW", "FOOT", "HAND", "HEAD"}
+    | {"HEART", "HIP", "HUMERUS", "KNEE", "LEG", "LIVER", "NECK", "PROSTATE", "SHOULDER"}
+    | {"SKULL", "THIGH", "TSPINE", "WRIST"}
+)
+"""Values of BodyPartExamined (PS3.16 annex L) that a lumbar examination does not have."""
+
+_DIRECTORY = "1.2.840.10008.1.3.10"
+_MR_CLASSES = "1.2.840.10008.5.1.4.1.1.4"
+"""MR Image Storage and, with a suffix, its enhanced kinds (PS3.4 B.5)."""
+
+
+def why_foreign(dataset: Dataset) -> str:
+    """Why a data set is no slice of a lumbar MRI, "" where nothing speaks against it."""
+    meta = getattr(dataset, "file_meta", None)
+    kind = attributes.text(meta, "MediaStorageSOPClassUID") if meta is not None else ""
+    modality = attributes.text(dataset, "Modality")
+    part = attributes.text(dataset, "BodyPartExamined").upper()
+    if kind == _DIRECTORY or "DirectoryRecordSequence" in dataset:
+        return "a directory of files (DICOMDIR), no picture"
+    if modality not in ("", "MR"):
+        return f"modality {_word(modality)}, not MR"
+    if part in _OTHER_PARTS:
+        return f"shows the {part.lower()}, not the lumbar spine"
+    if not has_matrix(dataset) and not kind.startswith(_MR_CLASSES):
+        return "no picture (Rows and Columns are missing or zero)"
+    return ""
+
+
+def has_matrix(dataset: Dataset) -> bool:
+    """Whether Rows and Columns are there and positive."""
+    return all((attributes.integer(dataset, k) or 0) > 0 for k in ("Rows", "Columns"))
+
+
+def _word(value: str) -> str:
+    """A code string as it may be shown: DICOM's CS is capitals, digits, blank and underscore."""
+    shown = value.replace("_", "").replace(" ", "")
+    return value if shown.isalnum() and shown.isascii() and len(value) <= 16 else "unknown"

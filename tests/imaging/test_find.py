@@ -1,0 +1,120 @@
+"""A flat heap of files of many patients: studies and series by what the headers say."""
+
+from __future__ import annotations
+
+import pytest
+
+from lumbar.domain import View
+from lumbar.errors import InputError
+from lumbar.imaging import describe_study, read_study, read_uploaded
+from lumbar.imaging.files import FolderFiles, MemoryFiles
+from lumbar.imaging.find import find_in
+
+
+def flat(files: dict[str, bytes], prefix: str) -> dict[str, bytes]:
+    """The same files under names that say nothing, in no folder."""
+    return {f"{prefix}{i:04d}": data for i, data in enumerate(files.values())}
+
+
+def roles(study) -> list[View | None]:
+    return [series.view for series in study.series]
+
+
+VIEWS = [View.SAGITTAL_T1, View.SAGITTAL_T2, View.AXIAL_T2]
+
+
+def test_two_patients_in_one_heap_are_two_studies(stack_of_files) -> None:
+    one = flat(stack_of_files(), "a")
+    other = flat(stack_of_files(StudyInstanceUID="1.9", PatientID="another"), "b")
+    studies = read_uploaded({**one, **other})
+    assert [study.study_id for study in studies] == ["1.2.3", "1.9"]
+    for study, prefix in zip(studies, "ab", strict=True):
+        assert roles(study) == VIEWS
+        assert {i.source[0] for series in study.series for i in series} == {prefix}
+
+
+def test_a_study_uid_in_another_spelling_is_the_same_study(stack_of_files) -> None:
+    mixed = {
+        name: data.replace(b"1.2.3\0", b"1.02.3") if name.startswith("3/") else data
+        for name, data in stack_of_files().items()
+    }
+    (study,) = read_uploaded(mixed)
+    assert roles(study) == VIEWS
+
+
+def test_a_series_that_is_split_over_folders_is_one_series(stack_of_files) -> None:
+    moved = {f"disk{i % 2}/{name}": data for i, (name, data) in enumerate(stack_of_files().items())}
+    (study,) = read_uploaded(moved)
+    assert [len(series) for series in study.series] == [5, 5, 5]
+
+
+def test_instance_uids_that_repeat_between_series_mix_nothing(stack_of_files) -> None:
+    (study,) = read_uploaded(flat(stack_of_files(), "x"))
+    identities = {(s.series_id, i.instance_id) for s in study.series for i in s}
+    assert len(identities) == 15
+    assert len({instance_id for _, instance_id in identities}) == 5
+
+
+def test_the_same_file_under_two_names_is_kept_once_and_listed(stack_of_files) -> None:
+    files = flat(stack_of_files(), "x")
+    (study,) = read_uploaded({**files, "copy of 7": files["x0007"]})
+    assert [(a.file, a.reason) for a in study.set_aside] == [
+        ("x0007", "the same file as copy of 7")
+    ]
+    assert sum(map(len, study.series)) == 15
+
+
+def test_a_heap_twice_over_gives_each_slice_once(stack_of_files) -> None:
+    files = stack_of_files()
+    heap = MemoryFiles({**flat(files, "a"), **flat(files, "b")})
+    (found,) = find_in(heap)
+    assert len(found.files) == 15
+    assert all(aside.reason.startswith("the same file as a") for aside in found.set_aside)
+    assert len(found.set_aside) == 15
+
+
+def test_without_study_uids_each_patient_in_a_folder_is_a_study_of_their_own(
+    stack_of_files,
+) -> None:
+    one = flat(stack_of_files(StudyInstanceUID=None), "in/a")
+    other = flat(stack_of_files(StudyInstanceUID=None, PatientID="another"), "in/b")
+    studies = read_uploaded({**one, **other})
+    assert [study.study_id for study in studies] == ["in 1", "in 2"]
+    assert [sum(map(len, study.series)) for study in studies] == [15, 15]
+
+
+def test_two_patients_under_one_study_are_refused_and_not_named(stack_of_files) -> None:
+    other = stack_of_files(PatientID="another")
+    mixed = stack_of_files() | {name: data for name, data in other.items() if "3/" in name}
+    with pytest.raises(InputError, match="2 different PatientIDs") as caught:
+        read_uploaded(mixed)
+    assert "somebody" not in str(caught.value)
+    assert "another" not in str(caught.value)
+
+
+def test_files_beside_a_layout_in_an_archive_are_listed(stack_of_files) -> None:
+    files = {f"train_images/7/{name}": data for name, data in stack_of_files().items()}
+    (study,) = find_in(MemoryFiles({**files, "README.txt": b"words"}))
+    assert [(a.file, a.reason) for a in study.set_aside] == [
+        ("README.txt", "lies outside a series' folder")
+    ]
+
+
+def test_every_decision_on_a_heap_is_said_in_words(stack_of_files) -> None:
+    files = flat(stack_of_files(), "x") | {"notes": b"no picture", "empty": b""}
+    (found,) = find_in(MemoryFiles(files))
+    described = read_uploaded(files)[0]
+    assert all(len(series.reason.split()) >= 4 for series in described.series)
+    assert {a.file: a.reason for a in found.set_aside} == {
+        "notes": "no DICOM file; accepted are DICOM, PNG and zip",
+        "empty": "an empty file; copy it again from its source",
+    }
+
+
+def test_reading_and_describing_a_folder_agree(stack_of_files, tmp_path) -> None:
+    for name, data in flat(stack_of_files(), "x").items():
+        (tmp_path / name).write_bytes(data)
+    (found,) = find_in(FolderFiles(tmp_path))
+    described = [(s.series_id, s.role, s.reason) for s in describe_study(found).series]
+    read = [(s.series_id, s.view, s.reason) for s in read_study(tmp_path).series]
+    assert described == read

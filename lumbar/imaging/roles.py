@@ -1,9 +1,9 @@
 """Which view a series shows, and the sentence that says why.
 
 The challenge's CSV is believed where it names the series. Otherwise the orientation comes from
-geometry and the contrast from attributes and words in the headers or from TE, TR and TI; what
-stays open, or is contradicted, may be asked of a callable that looks at a slice. A view is never
-guessed from a position in a list.
+geometry and the contrast from attributes and words in the headers or from TE, TR and TI, which
+are believed where they contradict a word; what stays open may be asked of a callable that looks
+at a slice. A view is never guessed from a position in a list.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def _decided(orientation: Orientation, contrast: Contrast | None, reason: str) -
             return Role(views[contrast], reason)
     elif contrast is None:
         return Role(None, reason, (View.AXIAL_T2,))
-    elif contrast is Contrast.T2:
+    elif contrast in (Contrast.T2, Contrast.STIR):
         return Role(View.AXIAL_T2, reason)
     return Role(None, f"{reason}: no finding is graded on {orientation} {contrast}")
 
@@ -140,7 +140,7 @@ def _unused(headers: Sequence[Header]) -> str:
     if all(kinds):
         return f"derived picture: {min(kinds[0])} by its ImageType"
     first = headers[0]
-    return purpose_in(first.description) or purpose_in(first.protocol)
+    return purpose_in(first.description or first.protocol)
 
 
 _NOT_MAGNITUDE = frozenset({"PHASE", "PHASE MAP", "P", "REAL", "R", "IMAGINARY", "I"})
@@ -182,16 +182,23 @@ _ATTRIBUTES = {
 }
 
 
+_CONTRADICTIONS = {
+    *((Contrast.T1, longer) for longer in (Contrast.T2, Contrast.STIR)),
+    *((longer, Contrast.T1) for longer in (Contrast.T2, Contrast.STIR)),
+}
+"""(named, timed): people name series, the scanner wrote the times."""
+
+
 def _contrast(header: Header) -> tuple[Contrast | None, str]:
-    """The contrast, None where it is unknown or contradicted, and by what it was known."""
+    """The contrast, None where it is unknown, and by what it was known."""
     if header.gradient_echo:
         return Contrast.GRADIENT_ECHO, "gradient echo by its ScanningSequence"
     named, why = _contrast_told(header)
     timed, times = _contrast_by_times(header)
     if named is None:
         return timed, times
-    if timed is not None and named is not timed and Contrast.T1 in (named, timed):
-        return None, f"contrast contradicted: {why}, yet {times}"
+    if timed is not None and (named, timed) in _CONTRADICTIONS:
+        return timed, f"{times} (though {why})"
     return named, why
 
 

@@ -53,7 +53,7 @@ def plain(words: str) -> str:
 _JOINED_BEFORE = r"(?:(?<![a-z])|(?<=tse)|(?<=fse)|(?<=stir)|(?<=tirm))"
 _JOINED_AFTER = r"(?:(?![a-z])|(?=t[12]|tse|fse|se\b|stir|tirm|pd|fs\b))"
 _PLANES = tuple(
-    (orientation, re.compile(f"{_JOINED_BEFORE}(?:{stem}){_JOINED_AFTER}"))
+    (orientation, f"{_JOINED_BEFORE}(?:{stem}){_JOINED_AFTER}")
     for orientation, stem in (
         (Orientation.SAGITTAL, r"(?:para)?sag(?:it[a-z]*)?"),
         (Orientation.CORONAL, r"(?:para)?[ck]or(?:on[a-z]*)?|frontal[a-z]*"),
@@ -67,22 +67,22 @@ _PLANES = tuple(
 
 def orientation_in(words: str) -> Orientation | None:
     """The one orientation that the words name, None where they name none or several."""
-    found = [orientation for orientation, pattern in _PLANES if pattern.search(plain(words))]
+    found = [orientation for orientation, pattern in _PLANES if re.search(pattern, plain(words))]
     return found[0] if len(found) == 1 else None
 
 
 _STARTS = (
     r"(?:(?<![a-z0-9])|(?<=sag)|(?<=ax)|(?<=tra)|(?<=cor)|(?<=tse)|(?<=fse)|(?<=[23]d)|(?<=fs))"
 )
-_STIR = re.compile(r"stir|\btirm|\bshort (?:tau|ti) inv[a-z]*")
-_TIRM = re.compile(r"\btirm")
-_T1 = re.compile(rf"(?:{_STARTS}t1|\bt 1|\bst1w)(?![0-9])")
-_T2 = re.compile(rf"(?:{_STARTS}t2|\bt 2|\bst2w)(?![0-9*]| ?star| \*)")
-_DENSITY = re.compile(
+_STIR = r"stir|\btirm|\bshort (?:tau|ti) inv[a-z]*"
+_TIRM = r"\btirm"
+_T1 = rf"(?:{_STARTS}t1|\bt 1|\bst1w)(?![0-9])"
+_T2 = rf"(?:{_STARTS}t2|\bt 2|\bst2w)(?![0-9*]| ?star| \*)"
+_DENSITY = (
     r"\b(?:pdw?|dp|rho|proton dens[a-z]*|densit[a-z]* (?:de |di |em |en )?proton[a-z]*|"
     r"protonendicht[a-z]*|protondens[a-z]*)\b"
 )
-_GRADIENT = re.compile(
+_GRADIENT = (
     r"t ?2 ?\*|\bt ?2 ?star|\b(?:gre|ge2d|ffe|mffe|m ffe|bffe|b ffe|tfe|t ?2 ffe|medic|me2d|"
     r"me3d|merge|fl[23]d[a-z0-9]*|flash[a-z0-9]*|spgr|fspgr|vibe|lava|thrive|mprage|bravo|dess|"
     r"fiesta[a-z]*|fisp|trufi|ciss[a-z0-9]*|swi|swan)\b"
@@ -95,21 +95,21 @@ def contrast_in(words: str) -> Contrast | None:
     T2* and other gradient echoes are told from T2: what is dark and bright on them differs.
     """
     text = plain(words)
-    if _GRADIENT.search(text):
+    if re.search(_GRADIENT, text):
         return Contrast.GRADIENT_ECHO
-    t1, t2, stir = (bool(pattern.search(text)) for pattern in (_T1, _T2, _STIR))
+    t1, t2, stir = (bool(re.search(pattern, text)) for pattern in (_T1, _T2, _STIR))
     if t1 and (t2 or stir):
         # `t1_tirm` is a vendor's name for T1 FLAIR
-        return Contrast.T1 if _TIRM.search(text) and not t2 else None
+        return Contrast.T1 if re.search(_TIRM, text) and not t2 else None
     if t1 or t2 or stir:
         return Contrast.STIR if stir else Contrast.T1 if t1 else Contrast.T2
-    return Contrast.PROTON_DENSITY if _DENSITY.search(text) else None
+    return Contrast.PROTON_DENSITY if re.search(_DENSITY, text) else None
 
 
 _PURPOSES = (
     (
         "localizer by the word",
-        re.compile(
+        (
             r"\b(?:loc|loca|lok|scout|scouts|[a-z]*scout|survey|pilot[a-z]*|topogram[a-z]*|"
             r"locali[sz][a-z]*|lokali[sz][a-z]*|reperage|ubersicht[a-z]*|uebersicht[a-z]*|"
             r"plan ?scan|planung|centratore|centraggio|posizionamento|overzicht|"
@@ -118,7 +118,7 @@ _PURPOSES = (
     ),
     (
         "no plain anatomy:",
-        re.compile(
+        (
             r"\b(?:adc|e?dwi|dti|diff|dif|diffus[a-z]*|difus[a-z]*|trace[a-z]*|b ?[0-9]{3,4}|"
             r"ep2d[a-z]*|epi|sub|subtra[a-z]*|sottra[a-z]*|myelo[a-z]*|mielo[a-z]*|mip|minip|mrcp|"
             r"cal|calibration|asset|screen[a-z]*|report|dose|fat ?frac[a-z]*|mprs?|"
@@ -127,11 +127,11 @@ _PURPOSES = (
         ),
     ),
 )
-_LUMBAR = re.compile(
+_LUMBAR = (
     r"\b(?:lumb[a-z]*|lomb[a-z]*|lws|lwk|lwz|lsp|lspine|l ?s? spine|ls spine|lendenw[a-z]*|"
     r"whole ?spine|total ?spine|ganzwirbel[a-z]*|rachis entier)\b"
 )
-_ELSEWHERE = re.compile(
+_ELSEWHERE = (
     r"\b(?:cervic[a-z]*|zervik[a-z]*|c ?spine|hws|halswirbel[a-z]*|nek|thora[a-z]*|tora[a-z]*|"
     r"t spine|tspine|bws|brustwirbel[a-z]*|dorsale?s?|brain|head|kopf|schadel|hirn|cerebr[a-z]*|"
     r"cerveau|cabeza|cerebro|cervello|encefalo|knee|knie|genou|rodilla|ginocchio|joelho|hip|"
@@ -148,18 +148,18 @@ def purpose_in(words: str) -> str:
     """
     text = plain(words)
     for kind, pattern in _PURPOSES:
-        if match := pattern.search(text):
+        if match := re.search(pattern, text):
             return f"{kind} {match.group()} in its description"
-    if (match := _ELSEWHERE.search(text)) and not _LUMBAR.search(text):
+    if (match := re.search(_ELSEWHERE, text)) and not re.search(_LUMBAR, text):
         return f"not the lumbar spine: {match.group()} in its description"
     return ""
 
 
-_WITHOUT = re.compile(
+_WITHOUT = (
     r"\b(?:pre|ohne|sans|sin|sem|senza|zonder|without|w o|wo|nativ[a-z]*|before|avant|"
     r"antes|prima|vor|voor|non? ?(?:contrast[a-z]*|gd|gado[a-z]*|km|c))\b"
 )
-_ENHANCED = re.compile(
+_ENHANCED = (
     r"(?:\+ ?(?:c|ce|gd|km|k|contrast[a-z]*)\b|\bc ?\+|"
     r"\b(?:gd|gado[a-z]*|dotarem|km|post(?! ?op)|ce|mdc|[ck]ontrast[a-z]*|"
     r"inje[ck][a-z]*)\b)"
@@ -169,10 +169,10 @@ _ENHANCED = re.compile(
 def is_enhanced(words: str) -> bool:
     """Whether the words say that a contrast agent was given before the series."""
     text = plain(words)
-    return bool(_ENHANCED.search(text)) and not _WITHOUT.search(text)
+    return bool(re.search(_ENHANCED, text)) and not re.search(_WITHOUT, text)
 
 
-_FAT = re.compile(
+_FAT = (
     r"\b(?:fs|fatsat[a-z]*|fat ?(?:sat[a-z]*|sup[a-z]*)|fettsa[a-z]*|fettunter[a-z]*|spir|spair|"
     r"sat ?(?:grasa|gras|fat|gord[a-z]*)|sup[a-z]* (?:grasa|gordura)|sat graisse|"
     r"saturat[a-z]* (?:de )?graisse|vetsup[a-z]*|chess|water|wasser)\b|(?<=t[12])fs\b|"
@@ -182,4 +182,4 @@ _FAT = re.compile(
 
 def is_fat_suppressed(words: str) -> bool:
     """Whether the words say that fat is dark by saturation (STIR is a contrast of its own)."""
-    return bool(_FAT.search(plain(words)))
+    return bool(re.search(_FAT, plain(words)))

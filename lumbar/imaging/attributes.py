@@ -2,28 +2,35 @@
 
 pydicom checks a value against its VR when it is first looked at and warns, naming the value. Real
 files break the rules often (UIDs with an illegal root, decimals with a unit) and a value may
-identify a patient, so text is taken from the raw bytes and nothing is ever quoted.
+identify a patient, so values are taken from the raw bytes and nothing is ever quoted. It is also
+what makes reading a header quick: pydicom's conversion of one value costs as much as ten of these.
 """
 
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 from pydicom.datadict import dictionary_VR, tag_for_keyword
 from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
 
-__all__ = ["inner", "integer", "number", "numbers", "strings", "text"]
+__all__ = ["has", "inner", "integer", "number", "numbers", "raw_bytes", "strings", "text"]
+
+
+def has(dataset: Dataset, keyword: str) -> bool:
+    """Whether an attribute is there, with a value or without."""
+    return _element(dataset, keyword) is not None
 
 
 def strings(dataset: Dataset, keyword: str) -> tuple[str, ...]:
     """The values of a text attribute without padding; empty where it is absent or broken."""
-    tag = tag_for_keyword(keyword)
-    if tag is None or tag not in dataset:
-        return ()
-    value = dataset.get_item(tag, keep_deferred=True).value
+    element = _element(dataset, keyword)
+    value = None if element is None else element.value
     if isinstance(value, bytes):
         value = _decoded(value)
     if isinstance(value, str):
@@ -40,9 +47,12 @@ def text(dataset: Dataset, keyword: str) -> str:
 
 def numbers(dataset: Dataset, keyword: str) -> tuple[float, ...]:
     """The values of a numeric attribute (text or binary VR); empty where any is no number."""
+    element = _element(dataset, keyword)
+    if element is None:
+        return ()
     try:
-        found = tuple(map(float, _parts(dataset, keyword)))
-    except (TypeError, ValueError):
+        found = tuple(map(float, _parts(element, keyword)))
+    except (TypeError, ValueError, struct.error):
         return ()
     return found if all(map(math.isfinite, found)) else ()
 
@@ -59,40 +69,59 @@ def integer(dataset: Dataset, keyword: str) -> int | None:
     return int(found) if found is not None and found == int(found) else None
 
 
+def raw_bytes(dataset: Dataset, keyword: str) -> bytes:
+    """The bytes of an attribute of a binary VR (OB, OW) as the file has them; b"" where absent."""
+    element = _element(dataset, keyword)
+    value = None if element is None else element.value
+    return value if isinstance(value, bytes) else b""
+
+
 def inner(dataset: Dataset, keyword: str, index: int = 0) -> Dataset | None:
     """Item `index` of a sequence, None where the sequence is absent, broken or shorter."""
-    tag = tag_for_keyword(keyword)
-    if tag is None or tag not in dataset:
+    if _element(dataset, keyword) is None:
         return None
     try:
-        items = dataset[tag].value
+        items = dataset[_tag(keyword)].value
         return items[index] if index < len(items) else None
     except Exception:  # whatever a broken sequence makes pydicom raise, it is no sequence
         return None
 
 
-_BINARY = {"US", "SS", "UL", "SL", "FL", "FD", "UV", "SV"}
+_BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "FL": "f", "FD": "d", "UV": "Q", "SV": "q"}
+"""VRs that hold numbers, each with its code in `struct` (PS3.5 table 6.2-1)."""
 
 
-def _parts(dataset: Dataset, keyword: str) -> Iterable[Any]:
+@cache
+def _tag(keyword: str) -> BaseTag:
     tag = tag_for_keyword(keyword)
-    if tag is None or tag not in dataset:
+    if tag is None:
+        raise KeyError(f"{keyword}: no keyword of DICOM's data dictionary")
+    return BaseTag(tag)
+
+
+@cache
+def _vr(keyword: str) -> str:
+    vr = dictionary_VR(keyword)
+    return "US" if vr == "US or SS" else vr
+
+
+def _element(dataset: Dataset, keyword: str) -> Any:
+    """An element as it was read, unconverted where nobody has looked at it yet."""
+    return dataset.get_item(_tag(keyword), keep_deferred=True)
+
+
+def _parts(element: Any, keyword: str) -> Iterable[Any]:
+    value = element.value
+    if value is None or value == "" or value == b"":
         return ()
-    element = dataset.get_item(tag, keep_deferred=True)
-    raw = isinstance(element, RawDataElement)
-    if raw and element.VR not in _BINARY and not _is_binary(keyword):
-        return strings(dataset, keyword)
-    try:
-        value = dataset[tag].value
-    except Exception:  # a value of the wrong length for its VR
-        return ()
-    if value is None or value == "":
-        return ()
+    if isinstance(element, RawDataElement) and isinstance(value, bytes):
+        own = element.VR
+        code = _BINARY.get(own if own not in (None, "UN") else _vr(keyword))
+        if code is None:
+            return (_decoded(part).strip(" \0") for part in value.split(b"\\"))
+        order = "<" if element.is_little_endian else ">"
+        return struct.unpack(f"{order}{len(value) // struct.calcsize(code)}{code}", value)
     return value if isinstance(value, Iterable) and not isinstance(value, str) else (value,)
-
-
-def _is_binary(keyword: str) -> bool:
-    return dictionary_VR(keyword) in _BINARY
 
 
 def _decoded(value: bytes) -> str:

@@ -33,6 +33,7 @@ from lumbar.imaging.tables import (
     read_labels,
     read_shown_slices,
 )
+from lumbar.imaging.voi import VoiFunction, VoiTable, Window, displayed, to_display, voi_of
 
 __all__ = [
     "DescribedSeries",
@@ -51,9 +52,13 @@ __all__ = [
     "Study",
     "StudyDescription",
     "StudyFiles",
+    "VoiFunction",
+    "VoiTable",
+    "Window",
     "decode_instance",
     "decode_instances",
     "describe_study",
+    "displayed",
     "find_studies",
     "frame_of",
     "nearest_slice",
@@ -69,5 +74,7 @@ __all__ = [
     "sample",
     "sample_plane",
     "square_on",
+    "to_display",
     "to_uint8",
+    "voi_of",
 ]

@@ -7,20 +7,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lumbar.errors import DecodeError, InputError
-from lumbar.imaging.decode import decode_frame
 from lumbar.imaging.files import Files, open_files
 from lumbar.imaging.headers import Header, headers_of, read_dataset
 from lumbar.imaging.layout import placed_header
 from lumbar.imaging.png import encode_png, is_png
-from lumbar.imaging.resample import to_uint8
 from lumbar.imaging.study import SetAside
 from lumbar.imaging.studyfiles import StudyFiles
+from lumbar.imaging.voi import displayed
 
-__all__ = ["Exported", "export_study", "windowed"]
+__all__ = ["Exported", "export_study"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +25,6 @@ class Exported:
 
     written: int
     set_aside: tuple[SetAside, ...]
-
-
-def windowed(pixels: NDArray[np.float32], window: tuple[float, float] | None) -> NDArray[np.uint8]:
-    """Grey values 0..255 through a window (centre, width): PS3.3 C.11.2.1.2.1, linear.
-
-    Without a window: between the 0.5th and 99.5th percentile of the picture itself.
-    """
-    if window is None or window[1] <= 1:
-        return to_uint8(pixels)
-    centre, width = window
-    share = (pixels - np.float32(centre - 0.5)) / np.float32(width - 1) + np.float32(0.5)
-    return np.asarray(np.rint(np.clip(share, 0, 1) * 255), np.uint8)
 
 
 def export_study(study: StudyFiles, output: Path) -> Exported:
@@ -83,8 +67,7 @@ def _pictures(
     dataset = read_dataset(data, name)
     found = []
     for header in headers_of(dataset, name):
-        window = None if header.photometric == "MONOCHROME1" else header.window
-        png = encode_png(windowed(decode_frame(dataset, header).pixels, window))
+        png = encode_png(displayed(dataset, header))
         found.append((placed_header(study, series_id, header), png))
     return found
 

@@ -44,7 +44,7 @@ class Header:
     `normal` and `origin_mm` are there whenever orientation and position are, spacing or not.
     `patient` is a hash of PatientID, for telling patients apart and for nothing else.
     `echo_ms`, `repetition_ms`, `inversion_ms` are TE, TR, TI, `weighting` AcquisitionContrast;
-    `agent`: a contrast agent was given. `window` is (centre, width).
+    `agent`: a contrast agent was given.
     `frame` is the frame's index in a multi-frame file, None in a plain one.
     `aspect` and `side` are those of `Instance`: only a picture without a plane needs them.
     """
@@ -72,8 +72,6 @@ class Header:
     gradient_echo: bool = False
     fat_saturated: bool = False
     agent: bool = False
-    photometric: str = ""
-    window: tuple[float, float] | None = None
     frame: int | None = None
     aspect: tuple[float, float] = (1.0, 1.0)
     side: Side | None = None
@@ -200,8 +198,6 @@ def _header(dataset: Dataset, source: str, frame: int | None) -> Header:
         gradient_echo=acquisition.is_gradient_echo(dataset),
         fat_saturated=acquisition.fat_is_saturated(dataset, frame),
         agent=bool(attributes.text(dataset, "ContrastBolusAgent")),
-        photometric=attributes.text(dataset, "PhotometricInterpretation"),
-        window=_window(group(dataset, "FrameVOILUTSequence", frame)),
         frame=frame,
     )
 
@@ -238,12 +234,6 @@ def _place(dataset: Dataset, frame: int | None) -> _Place:
     if absent:
         return _Place(None, f"without {', '.join(absent)}", plane.normal, origin_mm)
     return _Place(plane, "", plane.normal, origin_mm)
-
-
-def _window(dataset: Dataset) -> tuple[float, float] | None:
-    centre = attributes.number(dataset, "WindowCenter")
-    width = attributes.number(dataset, "WindowWidth")
-    return None if centre is None or width is None or width < 1 else (centre, width)
 
 
 def _patient(dataset: Dataset) -> str:

@@ -8,10 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
-
-from lumbar.imaging.export import windowed
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -21,11 +18,6 @@ def export(root: Path, output: Path) -> tuple[int, dict[str, object]]:
     command = [sys.executable, "jobs/export_png.py", "--input", str(root), "--output", str(output)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.returncode, json.loads(done.stdout.splitlines()[-1]) if done.stdout else {}
-
-
-def test_the_window_of_a_header_maps_its_edges_to_black_and_white() -> None:
-    shown = windowed(np.array([[0, 100, 200, 300]], np.float32), (200.5, 201.0))
-    assert shown.tolist() == [[0, 0, 128, 255]]
 
 
 def test_every_slice_becomes_a_png_and_no_identity_is_written(

@@ -66,6 +66,7 @@ def header(name, position, orientation, spacing, rows, columns) -> Header:
     )
 
 
+@settings(max_examples=50)
 @given(stacks(), st.data())
 def test_a_point_of_a_stack_comes_back_from_its_pixel_to_a_millionth_of_a_millimetre(
     headers: list[Header], data: st.DataObject
@@ -78,6 +79,7 @@ def test_a_point_of_a_stack_comes_back_from_its_pixel_to_a_millionth_of_a_millim
         assert np.abs(plane.to_world(plane.to_pixel(world)) - world).max() < 1e-6
 
 
+@settings(max_examples=50)
 @given(stacks(), st.randoms(use_true_random=False))
 def test_a_stack_is_arranged_the_same_whatever_the_order_of_its_files(
     headers: list[Header], shuffle
@@ -90,6 +92,7 @@ def test_a_stack_is_arranged_the_same_whatever_the_order_of_its_files(
     assert (blocks, aside) == expected[1:]
 
 
+@settings(max_examples=50)
 @given(stacks())
 def test_every_slice_is_kept_or_listed_and_blocks_are_contiguous(headers: list[Header]) -> None:
     ordered, blocks, aside = arrange(headers)
@@ -99,6 +102,7 @@ def test_every_slice_is_kept_or_listed_and_blocks_are_contiguous(headers: list[H
     assert list(blocks) == sorted(blocks)
 
 
+@settings(max_examples=50)
 @given(stacks())
 def test_a_mirrored_patients_stack_is_the_same_stack_mirrored(headers: list[Header]) -> None:
     """Sagittal slices change their order with their sides; no other thing changes."""

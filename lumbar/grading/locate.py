@@ -29,8 +29,8 @@ HeatMaps = Callable[[NDArray[np.uint8]], Array]
 """Pictures uint8 `[n, p, p]` -> log heat maps `[n, 12, p/4, p/4]`."""
 
 MIDDLE_SLICES = 5
-"""Sagittal T2 slices searched for the canal. The canal is 15-25 mm wide and a patient lies within
-a slice or two of the middle of the stack."""
+"""Sagittal T2 slices searched for the canal, of an even number of slices one more. The canal is
+15-25 mm wide and a patient lies within a slice or two of the middle of the stack."""
 
 GAP = 2
 """Least rows of the heat map from one disc to the next: 8 of 128 px, a third of the usual."""
@@ -67,9 +67,7 @@ class _Search:
         series = self._first(View.SAGITTAL_T2, Family.CANAL)
         if series is None:
             return
-        middle = len(series) // 2
-        first = max(0, min(middle - MIDDLE_SLICES // 2, len(series) - MIDDLE_SLICES))
-        looks = self._look(series, range(first, min(first + MIDDLE_SLICES, len(series))))
+        looks = self._look(series, _middle(len(series)))
         if not looks:
             self._miss(Family.CANAL, "the sagittal T2 slices are empty or without contrast")
             return
@@ -230,6 +228,12 @@ class _Look:
         guided = maps if prior is None else maps + prior
         peaks = chain(guided, GAP)
         return [peak(maps[k], int(row), int(column)) for k, (row, column) in enumerate(peaks)]
+
+
+def _middle(slices: int) -> range:
+    """Indices of the middle slices, the same of a stack and of its mirror image."""
+    reach = MIDDLE_SLICES // 2
+    return range(max((slices - 1) // 2 - reach, 0), min(slices // 2 + reach + 1, slices))
 
 
 def _near(point: Array, spread: float, size: int) -> Array:

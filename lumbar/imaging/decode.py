@@ -15,8 +15,9 @@ from pydicom.dataset import Dataset
 
 from lumbar.errors import DecodeError
 from lumbar.imaging import attributes
+from lumbar.imaging.dicomfile import read_dataset
 from lumbar.imaging.frames import group
-from lumbar.imaging.headers import Header, headers_of, read_dataset
+from lumbar.imaging.headers import Header, headers_of
 from lumbar.imaging.pixelformat import PixelFormat, pixel_format
 from lumbar.imaging.stored import stored_values
 from lumbar.imaging.study import Instance

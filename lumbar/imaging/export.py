@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lumbar.errors import DecodeError, InputError
+from lumbar.imaging.dicomfile import read_dataset
 from lumbar.imaging.files import Files, open_files
-from lumbar.imaging.headers import Header, headers_of, read_dataset
+from lumbar.imaging.headers import Header, headers_of
 from lumbar.imaging.layout import placed_header
 from lumbar.imaging.png import encode_png, is_png
 from lumbar.imaging.study import SetAside

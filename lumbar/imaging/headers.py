@@ -8,27 +8,24 @@ series. What is no picture of an MRI is refused with the reason in words (Format
 from __future__ import annotations
 
 import hashlib
-import io
 import re
-import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom import dcmread
-from pydicom.dataset import Dataset, FileDataset
-from pydicom.errors import InvalidDicomError
+from pydicom.dataset import Dataset
 
 from lumbar.domain import Side
 from lumbar.errors import DecodeError, FormatError, GeometryError
 from lumbar.imaging import acquisition, attributes
+from lumbar.imaging.dicomfile import name_of, read_dataset
 from lumbar.imaging.foreign import has_matrix, why_foreign
 from lumbar.imaging.frames import frame_count, group
 from lumbar.imaging.geometry import Plane
 
-__all__ = ["Header", "headers_of", "read_dataset", "read_headers"]
+__all__ = ["Header", "headers_of", "read_headers"]
 
 Vector = NDArray[np.float64]
 
@@ -83,26 +80,7 @@ def read_headers(data: bytes | Path | BinaryIO, source: str = "") -> tuple[Heade
     Reads no pixels. `source` is the name used in messages. Raises FormatError where the file is
     no DICOM or shows no MRI slice, DecodeError where it is damaged.
     """
-    return headers_of(read_dataset(data, source, pixels=False), source or _name(data))
-
-
-def read_dataset(
-    data: bytes | Path | BinaryIO, source: str = "", *, pixels: bool = True
-) -> FileDataset:
-    """The data set of one DICOM file, with or without its preamble.
-
-    Raises FormatError naming the file where it is no DICOM (PS3.10 section 7.1) or cannot be
-    read, DecodeError where it is a damaged one.
-    """
-    name = source or _name(data)
-    stream = io.BytesIO(data) if isinstance(data, bytes) else data
-    try:
-        if isinstance(stream, Path):
-            with stream.open("rb") as opened:
-                return _parsed(opened, name, pixels)
-        return _parsed(stream, name, pixels)
-    except OSError as error:
-        raise FormatError(f"{name}: cannot be read ({error.strerror or error})") from error
+    return headers_of(read_dataset(data, source, pixels=False), source or name_of(data))
 
 
 def headers_of(dataset: Dataset, source: str) -> tuple[Header, ...]:
@@ -127,45 +105,7 @@ def headers_of(dataset: Dataset, source: str) -> tuple[Header, ...]:
     return tuple(_header(dataset, source, frame) for frame in range(frames))
 
 
-def _parsed(stream: BinaryIO, source: str, pixels: bool) -> FileDataset:
-    start = stream.tell()
-    head = stream.read(132)
-    if not head:
-        raise FormatError(f"{source}: an empty file; copy it again from its source")
-    stream.seek(start)
-    dataset = _dataset(stream, source, pixels, force=_starts_like_a_dataset(head))
-    if pixels and "Rows" not in dataset:
-        # pydicom drops the whole data set where compressed pixels end early: was it that?
-        stream.seek(start)
-        if "Rows" in _dataset(stream, source, False, force=True):
-            raise DecodeError(f"{source}: truncated within its pixels; {_AGAIN}")
-    if not len(dataset):
-        raise DecodeError(f"{source}: truncated within its header; {_AGAIN}")
-    return dataset
-
-
-def _dataset(stream: BinaryIO, source: str, pixels: bool, *, force: bool) -> FileDataset:
-    try:
-        return dcmread(stream, stop_before_pixels=not pixels, force=force)
-    except InvalidDicomError:
-        raise FormatError(f"{source}: no DICOM file; accepted are DICOM, PNG and zip") from None
-    except OSError:
-        raise
-    except Exception as error:  # a damaged file can make the parser raise anything
-        raise DecodeError(
-            f"{source}: damaged DICOM file ({type(error).__name__}); {_AGAIN}"
-        ) from error
-
-
 _AGAIN = "copy it again from its source"
-
-
-def _starts_like_a_dataset(head: bytes) -> bool:
-    """A bare data set (no preamble) starts with a tag of group 0002 or 0008 (PS3.5 7.1)."""
-    if len(head) < 8 or head[128:132] == b"DICM":
-        return False
-    group_number, element = struct.unpack("<HH", head[:4])
-    return group_number in (2, 8) and element < 0x0100
 
 
 def _header(dataset: Dataset, source: str, frame: int | None) -> Header:
@@ -248,7 +188,3 @@ def _uid(dataset: Dataset, keyword: str) -> str:
 
 def _has_groups(dataset: Dataset) -> bool:
     return "PerFrameFunctionalGroupsSequence" in dataset
-
-
-def _name(data: bytes | Path | BinaryIO) -> str:
-    return str(data) if isinstance(data, Path) else getattr(data, "name", "") or "file"

@@ -13,9 +13,10 @@ from lumbar.domain import View
 from lumbar.errors import DecodeError, FormatError, InputError
 from lumbar.imaging.assemble import Stack, arrange, one_patient, rank
 from lumbar.imaging.decode import decode_frame
+from lumbar.imaging.dicomfile import read_dataset
 from lumbar.imaging.files import Files, FolderFiles, MemoryFiles, ZipFiles, open_files
 from lumbar.imaging.find import file_headers, find_in, find_studies, series_of
-from lumbar.imaging.headers import Header, headers_of, read_dataset
+from lumbar.imaging.headers import Header, headers_of
 from lumbar.imaging.layout import placed_header
 from lumbar.imaging.png import decode_png, is_png
 from lumbar.imaging.resample import frame_of

@@ -69,7 +69,6 @@ def test_half_a_file_is_named_and_refused(make_dataset, dicom_bytes, kept) -> No
         decode_instance(cut, "3/7.dcm")
 
 
-@pytest.mark.filterwarnings("ignore:End of file reached")
 def test_half_a_compressed_file_is_named_and_refused(make_dataset, dicom_bytes) -> None:
     dataset = make_dataset(np.random.default_rng(0).integers(0, 4095, (20, 30), np.uint16))
     dataset.compress(RLELossless)

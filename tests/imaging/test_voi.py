@@ -10,7 +10,8 @@ from pydicom.sequence import Sequence
 from test_headers import enhanced
 
 from lumbar.imaging import VoiFunction, VoiTable, Window, displayed, to_display, voi_of
-from lumbar.imaging.headers import headers_of, read_dataset
+from lumbar.imaging.dicomfile import read_dataset
+from lumbar.imaging.headers import headers_of
 from lumbar.phantom.syntaxes import file_bytes
 
 RAMP = np.arange(600, dtype=np.uint16).reshape(20, 30)

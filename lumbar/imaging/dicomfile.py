@@ -1,0 +1,168 @@
+"""The data set of one DICOM file (PS3.10 section 7): preamble, file meta, elements, nothing more.
+
+pydicom's own generator of raw elements does the parsing. What is put around it here, in place of
+`dcmread`, is what damaged and hostile files need (a deflated data set is inflated within a bound)
+and what many files need: nothing is converted before it is asked for.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.filereader import data_element_generator
+from pydicom.tag import BaseTag
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
+
+from lumbar.errors import DecodeError, FormatError
+from lumbar.imaging import attributes
+
+__all__ = ["MAX_INFLATED_BYTES", "name_of", "read_dataset"]
+
+MAX_INFLATED_BYTES = 256 * 2**20
+"""A deflated data set that grows beyond this is refused; of one read for its header alone, no
+more than a sixteenth is looked at."""
+
+_AGAIN = "copy it again from its source"
+_PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+_UNDEFINED = 0xFFFFFFFF
+
+
+def read_dataset(
+    data: bytes | Path | BinaryIO, source: str = "", *, pixels: bool = True
+) -> Dataset:
+    """The data set of one DICOM file, with or without its preamble, unconverted.
+
+    Raises FormatError naming the file where it is no DICOM (PS3.10 section 7.1) or cannot be
+    read, DecodeError where it is a damaged one.
+    """
+    name = source or name_of(data)
+    stream = io.BytesIO(data) if isinstance(data, bytes) else data
+    try:
+        if isinstance(stream, Path):
+            with stream.open("rb") as opened:
+                return _read(opened, name, pixels)
+        return _read(stream, name, pixels)
+    except OSError as error:
+        raise FormatError(f"{name}: cannot be read ({error.strerror or error})") from error
+
+
+def name_of(data: bytes | Path | BinaryIO) -> str:
+    """What a file is called in messages where the caller gives it no name."""
+    return str(data) if isinstance(data, Path) else getattr(data, "name", "") or "file"
+
+
+def _read(stream: BinaryIO, source: str, pixels: bool) -> Dataset:
+    head = stream.read(132)
+    if not head:
+        raise FormatError(f"{source}: an empty file; {_AGAIN}")
+    if head[128:] != b"DICM":
+        if not _starts_like_a_dataset(head):
+            raise FormatError(f"{source}: no DICOM file; accepted are DICOM, PNG and zip")
+        stream.seek(-len(head), io.SEEK_CUR)
+    try:
+        dataset = _parsed(stream, source, pixels)
+    except DecodeError:
+        raise
+    except EOFError as error:  # pydicom's, of a value without its delimiter
+        raise DecodeError(f"{source}: truncated within its pixels; {_AGAIN}") from error
+    except Exception as error:  # a damaged file can make the parser raise anything
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise DecodeError(
+            f"{source}: damaged DICOM file ({type(error).__name__}); {_AGAIN}"
+        ) from error
+    if not len(dataset):
+        raise DecodeError(f"{source}: truncated within its header; {_AGAIN}")
+    return dataset
+
+
+def _starts_like_a_dataset(head: bytes) -> bool:
+    """A bare data set (no preamble) starts with a tag of group 0002 or 0008 (PS3.5 7.1)."""
+    if len(head) < 8:
+        return False
+    group_number, element = struct.unpack("<HH", head[:4])
+    return group_number in (2, 8) and element < 0x0100
+
+
+def _parsed(stream: BinaryIO, source: str, pixels: bool) -> Dataset:
+    meta = FileMetaDataset(_elements(stream, False, True, _behind_meta))
+    syntax = attributes.text(meta, "TransferSyntaxUID")
+    if syntax == DeflatedExplicitVRLittleEndian:
+        stream = io.BytesIO(_inflated(stream.read(), source, pixels))
+    implicit, little = _encoding(stream, syntax)
+    dataset = Dataset(_elements(stream, implicit, little, None if pixels else _at_pixels))
+    dataset.set_original_encoding(implicit, little)
+    dataset.file_meta = meta
+    return dataset
+
+
+def _elements(
+    stream: BinaryIO,
+    implicit: bool,
+    little: bool,
+    stop: Callable[[BaseTag, str | None, int], bool] | None,
+) -> dict[BaseTag, Any]:
+    """Elements by tag up to the end or where `stop` says."""
+    elements = data_element_generator(stream, implicit, little, stop)
+    return {element.tag: element for element in elements}
+
+
+def _behind_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return tag >> 16 != 2
+
+
+def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return tag in _PIXELS
+
+
+def _encoding(stream: BinaryIO, syntax: str) -> tuple[bool, bool]:
+    """(implicit VR, little endian): as the transfer syntax says, unless the bytes disagree.
+
+    Some writers state the one and write the other; a VR is two capitals (PS3.5 7.1.2).
+    """
+    start = stream.read(6)
+    stream.seek(-len(start), io.SEEK_CUR)
+    explicit = len(start) == 6 and start[4:].isalpha() and start[4:].isupper()
+    if syntax == ExplicitVRBigEndian:
+        return False, False
+    if syntax in ("", ImplicitVRLittleEndian, ExplicitVRLittleEndian):
+        bare_big = not syntax and explicit and start[:2] == b"\x00\x08"
+        return not explicit, not bare_big
+    return False, True
+
+
+def _inflated(data: bytes, source: str, pixels: bool) -> bytes:
+    """A deflated data set (PS3.5 A.5), at most MAX_INFLATED_BYTES of it."""
+    limit = MAX_INFLATED_BYTES if pixels else MAX_INFLATED_BYTES // 16
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    whole = b"".join(_chunks(inflater, data, limit))
+    if pixels and len(whole) > limit:
+        raise DecodeError(
+            f"{source}: inflates to more than {limit >> 20} MiB; send it uncompressed"
+        )
+    if pixels and not inflater.eof:
+        raise DecodeError(f"{source}: truncated within its deflated data set; {_AGAIN}")
+    return whole
+
+
+def _chunks(inflater: Any, data: bytes, limit: int) -> Iterator[bytes]:
+    """Inflated pieces of 1 MiB, no more than one beyond the limit."""
+    made = 0
+    while made <= limit:
+        piece = inflater.decompress(data, 1 << 20)
+        data = inflater.unconsumed_tail
+        if not piece:
+            return
+        made += len(piece)
+        yield piece

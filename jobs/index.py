@@ -37,6 +37,7 @@ def parser() -> ArgumentParser:
     add = arguments.add_argument
     add("--input", type=existing_path, required=True, help="root, folder or archive of studies")
     add("--output", type=Path, required=True, help="the Parquet file to write")
+    add("--trusted", action="store_true", help="sound files: parse without a child process")
     return arguments
 
 
@@ -47,7 +48,7 @@ def main(arguments: Namespace) -> dict[str, Any]:
     with ray_session():
         from lumbar.pipelines.index import index
 
-        return index(arguments.input, arguments.output).to_json()
+        return index(arguments.input, arguments.output, trusted=arguments.trusted).to_json()
 
 
 if __name__ == "__main__":

@@ -19,7 +19,9 @@ Decodes every study that has labels, cuts the square of each of its findings at 
 and the slices that the locator learns from, into Parquet shards under --output (crops/, pictures/,
 points/), with cache.json (settings and counts) and failures.parquet (study_id, file, reason).
 Studies without labels and labels without pictures are counted and left out. The settings are those
-of --recipe's `crops` and `locator`; single ones may be given as --section.field value.
+of --recipe's `crops` and `locator`; single ones may be given as --section.field value. With
+--data.trusted true, files are decoded without the child process that a damaged one may end: faster,
+for archives that were read before.
 
 example:
   python jobs/prepare.py --input cohort --labels cohort --output runs/demo/cache \\

@@ -62,6 +62,9 @@ class DataSettings(Section):
     """The fold that no training step sees; its predictions become validation.csv."""
     calibration_share: Share = 0.1
     """Share of the training patients kept for the temperature and the curves' second line."""
+    trusted: bool = False
+    """Whether files are decoded in the worker itself, which is faster, and not in a child of it
+    that a damaged file may end without harm."""
     basis: Basis = Basis.SYNTHETIC
     """Written into the card: `real` only where the labels come from patients."""
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lumbar.errors import DecodeError, InputError
-from lumbar.imaging.dicomfile import read_dataset
-from lumbar.imaging.files import Files, open_files
-from lumbar.imaging.headers import Header, headers_of
-from lumbar.imaging.layout import placed_header
-from lumbar.imaging.png import encode_png, is_png
+import numpy as np
+from numpy.typing import NDArray
+
+from lumbar.errors import InputError
+from lumbar.imaging.files import open_files
+from lumbar.imaging.find import series_of
+from lumbar.imaging.headers import Header
+from lumbar.imaging.png import encode_png
+from lumbar.imaging.reader import Loaded, reader_of, set_aside
 from lumbar.imaging.study import SetAside
 from lumbar.imaging.studyfiles import StudyFiles
 from lumbar.imaging.voi import displayed
@@ -28,56 +30,39 @@ class Exported:
     set_aside: tuple[SetAside, ...]
 
 
-def export_study(study: StudyFiles, output: Path) -> Exported:
+def export_study(study: StudyFiles, output: Path, *, trusted: bool = False) -> Exported:
     """Write every DICOM slice of a study to `<output>/<study>/<series>/<n>.png`.
 
     `n` is the slice's number, or its place in its series where numbers are missing or repeat.
-    Raises OSError where the output cannot be written.
+    `trusted` as in `read_study`. Raises OSError where the output cannot be written.
     """
     if not study.series:
         return Exported(0, study.set_aside)
-    files = open_files(study.uri)
+    reader = reader_of(study, open_files(study.uri), trusted=trusted)
+    headers, aside = reader.headers(pictures=True)
     written = 0
-    aside = list(study.set_aside)
-    for series in study.series:
-        pictures = []
-        for name in series.files:
-            try:
-                pictures += _pictures(files, study, series.series_id, name)
-            except InputError as error:
-                reason = str(error).removeprefix(f"{name}: ")
-                aside.append(SetAside(name, reason, isinstance(error, DecodeError)))
-        _write(pictures, output / _safe(study.study_id) / _safe(series.series_id))
+    for series_id, members in series_of(headers).items():
+        shown = list(zip(members, reader.pictures(members, _shown), strict=True))
+        aside += [set_aside(h.source, error) for h, error in shown if isinstance(error, InputError)]
+        pictures = [(h, pixels) for h, pixels in shown if not isinstance(pixels, InputError)]
+        _write(pictures, output / _safe(study.study_id) / _safe(series_id))
         written += len(pictures)
-    return Exported(written, tuple(aside))
+    return Exported(written, (*study.set_aside, *aside))
 
 
-def _write(pictures: list[tuple[Header, bytes]], folder: Path) -> None:
-    for stem, png in _numbered(pictures):
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{stem}.png").write_bytes(png)
+def _shown(file: Loaded, header: Header) -> NDArray[np.uint8]:
+    if isinstance(file, bytes):
+        raise InputError(f"{header.source}: is a PNG already")
+    return displayed(file, header)
 
 
-def _pictures(
-    files: Files, study: StudyFiles, series_id: str, name: str
-) -> list[tuple[Header, bytes]]:
-    """Each frame of one file as header and PNG."""
-    data = files.read(name)
-    if is_png(data):
-        raise InputError(f"{name}: is a PNG already")
-    dataset = read_dataset(data, name)
-    found = []
-    for header in headers_of(dataset, name):
-        png = encode_png(displayed(dataset, header))
-        found.append((placed_header(study, series_id, header), png))
-    return found
-
-
-def _numbered(pictures: list[tuple[Header, bytes]]) -> Iterator[tuple[str, bytes]]:
+def _write(pictures: list[tuple[Header, NDArray[np.uint8]]], folder: Path) -> None:
     numbers = {header.number for header, _ in pictures}
     unique = None not in numbers and len(numbers) == len(pictures)
-    for place, (header, png) in enumerate(pictures, 1):
-        yield str(header.number if unique else place), png
+    for place, (header, pixels) in enumerate(pictures, 1):
+        folder.mkdir(parents=True, exist_ok=True)
+        stem = header.number if unique else place
+        (folder / f"{stem}.png").write_bytes(encode_png(pixels))
 
 
 def _safe(name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -17,16 +17,17 @@ from lumbar.imaging.png import is_png, png_header
 from lumbar.imaging.study import SetAside
 from lumbar.imaging.studyfiles import SeriesFiles, StudyFiles
 
-__all__ = ["file_headers", "find_in", "find_studies", "series_of"]
+__all__ = ["each_header", "file_headers", "find_in", "find_studies", "series_of"]
 
 
-def find_studies(root: str | Path) -> Iterator[StudyFiles]:
+def find_studies(root: str | Path, *, trusted: bool = False) -> Iterator[StudyFiles]:
     """Every study below a root, one at a time: pictures are not read, headers only where needed.
 
     `root` is an RSNA root (`train_images/` and/or `test_images/` `<study>/<series>/<n>.dcm|png`
     with optional CSVs), one of its image folders or studies, or any folder or zip archive of
-    DICOM and PNG files however nested and named, zip archives among them. Raises FormatError
-    where there is no such root or no picture in it.
+    DICOM and PNG files however nested and named, zip archives among them. Headers of files that
+    are not `trusted` are parsed in a child process. Raises FormatError where there is no such root
+    or no picture in it.
     """
     path = Path(root).absolute()
     if not path.exists():
@@ -34,11 +35,13 @@ def find_studies(root: str | Path) -> Iterator[StudyFiles]:
     if path.is_dir() and (studies := laid_out_folder(path)):
         return studies
     if path.is_dir() or path.suffix.lower() == ".zip":
-        return _find_below(open_files(path))
-    return iter(find_in(FolderFiles(path.parent), [path.name]))
+        return _find_below(open_files(path), trusted)
+    return iter(find_in(FolderFiles(path.parent), [path.name], trusted=trusted))
 
 
-def find_in(files: Files, names: Iterable[str] | None = None) -> list[StudyFiles]:
+def find_in(
+    files: Files, names: Iterable[str] | None = None, *, trusted: bool = False
+) -> list[StudyFiles]:
     """The studies among named files: by folders where they lie in an RSNA layout, else by headers.
 
     A file that is no picture, and one that is there under another name already, is set aside in
@@ -48,7 +51,7 @@ def find_in(files: Files, names: Iterable[str] | None = None) -> list[StudyFiles
     wanted = files.names() if names is None else sorted(names)
     if names is None and (laid := laid_out(files, wanted)):
         return _with_strays(laid, wanted)
-    grouped, aside = _by_headers(files, wanted)
+    grouped, aside = _by_headers(files, wanted, trusted)
     if not grouped:
         first = f"; {aside[0].file}: {aside[0].reason}" if aside else ""
         raise FormatError(f"{files.uri}: no MRI slice among {len(wanted)} files{first}")
@@ -82,7 +85,26 @@ def file_headers(files: Files, name: str) -> tuple[Header, ...]:
         return read_headers(stream, name)
 
 
-def _find_below(files: Files) -> Iterator[StudyFiles]:
+def each_header(
+    files: Files, names: Sequence[str], *, trusted: bool
+) -> Iterator[tuple[str, tuple[Header, ...] | InputError]]:
+    """Each file's name with its headers, or with what `file_headers` says that is wrong with it.
+
+    Files that are not `trusted` are parsed in a child process.
+    """
+    if not trusted:
+        from lumbar.imaging.isolate import isolated_headers  # brings pebble and multiprocessing
+
+        yield from isolated_headers(files, names)
+        return
+    for name in names:
+        try:
+            yield name, file_headers(files, name)
+        except InputError as error:
+            yield name, error
+
+
+def _find_below(files: Files, trusted: bool) -> Iterator[StudyFiles]:
     """Studies of a tree: its own files together, each zip archive in it for itself.
 
     An archive that cannot be used is a study of its own without pictures, so that it is listed.
@@ -91,10 +113,10 @@ def _find_below(files: Files) -> Iterator[StudyFiles]:
     zips = [n for n in names if n.lower().endswith(".zip") and isinstance(files, FolderFiles)]
     plain = sorted(set(names) - set(zips))
     if plain or not zips:
-        yield from find_in(files, plain if zips else None)
+        yield from find_in(files, plain if zips else None, trusted=trusted)
     for name in zips:
         try:
-            yield from find_in(open_files(Path(files.uri) / name))
+            yield from find_in(open_files(Path(files.uri) / name), trusted=trusted)
         except FormatError as error:
             aside = (SetAside(name, str(error), damaged=True),)
             yield StudyFiles(Path(name).stem, files.uri, (), False, (), aside)
@@ -113,18 +135,17 @@ class _Picture(NamedTuple):
     patient: str
 
 
-def _by_headers(files: Files, names: list[str]) -> tuple[Grouped, list[SetAside]]:
+def _by_headers(files: Files, names: list[str], trusted: bool) -> tuple[Grouped, list[SetAside]]:
     """Names by the UIDs of study and series, and what is no picture or a copy of one."""
     found: list[_Picture] = []
     aside = []
     copies = _Copies(files)
-    for name in names:
-        try:
-            header = file_headers(files, name)[0]
-        except InputError as error:
-            reason = str(error).removeprefix(f"{name}: ")
-            aside.append(SetAside(name, reason, isinstance(error, DecodeError)))
+    for name, headers in each_header(files, names, trusted=trusted):
+        if isinstance(headers, InputError):
+            reason = str(headers).removeprefix(f"{name}: ")
+            aside.append(SetAside(name, reason, isinstance(headers, DecodeError)))
             continue
+        header = headers[0]
         if original := copies.original(header):
             aside.append(SetAside(name, f"the same file as {original}"))
         else:

@@ -7,18 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pydicom.dataset import Dataset
-
 from lumbar.domain import View
-from lumbar.errors import DecodeError, FormatError, InputError
+from lumbar.errors import FormatError, InputError
 from lumbar.imaging.assemble import Stack, arrange, one_patient, rank
-from lumbar.imaging.decode import decode_frame
-from lumbar.imaging.dicomfile import read_dataset
 from lumbar.imaging.files import Files, FolderFiles, MemoryFiles, ZipFiles, open_files
-from lumbar.imaging.find import file_headers, find_in, find_studies, series_of
-from lumbar.imaging.headers import Header, headers_of
-from lumbar.imaging.layout import placed_header
-from lumbar.imaging.png import decode_png, is_png
+from lumbar.imaging.find import find_in, find_studies, series_of
+from lumbar.imaging.headers import Header
+from lumbar.imaging.reader import Reader, instances, reader_of, set_aside
 from lumbar.imaging.resample import frame_of
 from lumbar.imaging.roles import Recognise, Role, role_from_headers, role_named
 from lumbar.imaging.study import Instance, Series, SetAside, Study
@@ -59,15 +54,19 @@ class StudyDescription:
 
 
 def describe_study(
-    study: StudyFiles, *, recognise: Recognise | None = None, views: Told = None
+    study: StudyFiles,
+    *,
+    recognise: Recognise | None = None,
+    views: Told = None,
+    trusted: bool = False,
 ) -> StudyDescription:
     """Roles, reasons and slice counts from headers only.
 
     With `recognise`, one middle slice of each series that the headers leave open is decoded.
-    Raises InputError where the files belong to several patients.
+    `trusted` as in `read_study`. Raises InputError where the files belong to several patients.
     """
-    reader = _Reader(study, open_files(study.uri))
-    headers, aside = reader.headers()
+    reader = reader_of(study, open_files(study.uri), trusted=trusted)
+    headers, aside = reader.headers(pictures=False)
     stacks, doubles = _stacks(study, headers, reader, recognise, views)
     described = (
         DescribedSeries(stack.series_id, stack.role.view, stack.role.reason, len(stack.headers))
@@ -83,29 +82,34 @@ def read_study(
     views: Told = None,
     all_series: bool = False,
     files: Files | None = None,
+    trusted: bool = False,
 ) -> Study:
     """One study with the pixels of every series that has a role (of all, with `all_series`).
 
     `source` is a study's folder, a DICOM, PNG or zip file, a list of files, or what
     `find_studies` yields; of the last, `files` may open the bytes in place of its address.
+    Files are parsed and decoded in a child process, so that one which makes a decoder abort, hang
+    or take all memory does no harm; `trusted` ones in this process, which is faster.
     A file that cannot be decoded is set aside with the reason. Raises
     FormatError where there is no picture, InputError where there are several studies or patients.
     """
     if isinstance(source, StudyFiles):
         opened = files or open_files(source.uri)
-        return _read(source, opened, recognise, views, all_series)
+        return _read(source, opened, recognise, views, all_series, trusted)
     if isinstance(source, str | Path):
         return read_study(
-            _only(list(find_studies(source)), str(source)),
+            _only(list(find_studies(source, trusted=trusted)), str(source)),
             recognise=recognise,
             views=views,
             all_series=all_series,
+            trusted=trusted,
         )
     paths = [Path(path).absolute() for path in source]
     folder = Path(os.path.commonpath([path.parent for path in paths]))
     listed = FolderFiles(folder)
-    study = _only(find_in(listed, [p.relative_to(folder).as_posix() for p in paths]), str(folder))
-    return _read(study, listed, recognise, views, all_series)
+    names = [path.relative_to(folder).as_posix() for path in paths]
+    study = _only(find_in(listed, names, trusted=trusted), str(folder))
+    return _read(study, listed, recognise, views, all_series, trusted)
 
 
 def read_uploaded(
@@ -114,10 +118,12 @@ def read_uploaded(
     recognise: Recognise | None = None,
     views: Told = None,
     all_series: bool = False,
+    trusted: bool = False,
 ) -> list[Study]:
     """The studies of files sent as bytes, by name: DICOM, PNG and zip archives of them.
 
-    Raises FormatError where there is no picture among them, InputError for mixed patients.
+    `trusted` as in `read_study`. Raises FormatError where there is no picture among them,
+    InputError for mixed patients.
     """
     if not uploads:
         raise FormatError("nothing was sent; send DICOM or PNG files, or a zip of them")
@@ -126,51 +132,10 @@ def read_uploaded(
     sources: list[Files] = [MemoryFiles(plain)] if plain else []
     sources += [_archive(data, name) for name, data in archives.items()]
     return [
-        _read(study, files, recognise, views, all_series)
+        _read(study, files, recognise, views, all_series, trusted)
         for files in sources
-        for study in find_in(files)
+        for study in find_in(files, trusted=trusted)
     ]
-
-
-class _Reader:
-    """One study's files, each opened and parsed once."""
-
-    def __init__(self, study: StudyFiles, files: Files) -> None:
-        self._study = study
-        self._files = files
-        self._loaded: dict[str, Dataset | bytes] = {}
-
-    def headers(self, *, keep: bool = False) -> tuple[list[Header], list[SetAside]]:
-        """Every picture's header; with `keep`, whole files are read and kept for decoding."""
-        found: list[Header] = []
-        aside: list[SetAside] = []
-        for series in self._study.series:
-            for name in series.files:
-                try:
-                    headers = self._load(name) if keep else file_headers(self._files, name)
-                    found += [placed_header(self._study, series.series_id, h) for h in headers]
-                except InputError as error:
-                    reason = str(error).removeprefix(f"{name}: ")
-                    aside.append(SetAside(name, reason, isinstance(error, DecodeError)))
-        return found, aside
-
-    def decode(self, header: Header) -> Instance:
-        """The picture of a header; DecodeError where its pixels cannot be read."""
-        if header.source not in self._loaded:
-            self._load(header.source)
-        loaded = self._loaded[header.source]
-        if isinstance(loaded, bytes):
-            return decode_png(loaded, header)
-        return decode_frame(loaded, header)
-
-    def _load(self, name: str) -> tuple[Header, ...]:
-        data = self._files.read(name)
-        if is_png(data):
-            self._loaded[name] = data
-            return file_headers(MemoryFiles({name: data}), name)
-        dataset = read_dataset(data, name)
-        self._loaded[name] = dataset
-        return headers_of(dataset, name)
 
 
 def _read(
@@ -179,43 +144,45 @@ def _read(
     recognise: Recognise | None,
     views: Told,
     all_series: bool,
+    trusted: bool,
 ) -> Study:
-    reader = _Reader(study, files)
-    headers, aside = reader.headers(keep=True)
+    reader = reader_of(study, files, trusted=trusted)
+    headers, aside = reader.headers(pictures=True)
     if not headers:
         first = next(iter((*study.set_aside, *aside)), None)
         why = f"; {first.file}: {first.reason}" if first else ""
         raise FormatError(f"study {study.study_id}: no MRI slice in {study.uri}{why}")
     stacks, doubles = _stacks(study, headers, reader, recognise, views)
+    wanted = [stack for stack in stacks if all_series or stack.role.view is not None]
+    decoded = iter(instances(reader, [h for stack in wanted for h in stack.headers]))
     series = []
     for stack in stacks:
-        wanted = all_series or stack.role.view is not None
-        decoded, failed = _decoded(stack, reader) if wanted else ([], [])
-        aside += failed
-        instances = tuple(instance for instance, _ in decoded)
-        blocks = tuple(block for _, block in decoded)
-        series.append(
-            Series(stack.series_id, stack.role.view, stack.role.reason, instances, blocks)
-        )
+        shown = [next(decoded) for _ in stack.headers] if stack in wanted else []
+        series.append(_series(stack, shown))
+        aside += [
+            set_aside(header.source, picture)
+            for header, picture in zip(stack.headers, shown, strict=False)
+            if isinstance(picture, InputError)
+        ]
     return Study(study.study_id, tuple(series), (*study.set_aside, *aside, *doubles))
 
 
-def _decoded(stack: Stack, reader: _Reader) -> tuple[list[tuple[Instance, int]], list[SetAside]]:
-    """The pictures of a series, each with its block, and those that could not be decoded."""
-    decoded, failed = [], []
-    for header, block in zip(stack.headers, stack.blocks, strict=True):
-        try:
-            decoded.append((reader.decode(header), block))
-        except DecodeError as error:
-            reason = str(error).removeprefix(f"{header.source}: ")
-            failed.append(SetAside(header.source, reason, damaged=True))
-    return decoded, failed
+def _series(stack: Stack, shown: Sequence[Instance | InputError]) -> Series:
+    """A stack with its pictures, without those that could not be decoded."""
+    decoded = [
+        (picture, block)
+        for picture, block in zip(shown, stack.blocks, strict=False)
+        if isinstance(picture, Instance)
+    ]
+    pictures = tuple(picture for picture, _ in decoded)
+    blocks = tuple(block for _, block in decoded)
+    return Series(stack.series_id, stack.role.view, stack.role.reason, pictures, blocks)
 
 
 def _stacks(
     study: StudyFiles,
     headers: Sequence[Header],
-    reader: _Reader,
+    reader: Reader,
     recognise: Recognise | None,
     views: Told,
 ) -> tuple[tuple[Stack, ...], list[SetAside]]:
@@ -243,11 +210,10 @@ def _role(study: StudyFiles, series_id: str, headers: Sequence[Header], views: T
     return role_from_headers(headers)
 
 
-def _recognised(role: Role, header: Header, reader: _Reader, recognise: Recognise) -> Role:
+def _recognised(role: Role, header: Header, reader: Reader, recognise: Recognise) -> Role:
     """The role that a middle slice's look decides, if it decides between the open views."""
-    try:
-        instance = reader.decode(header)
-    except InputError:
+    instance = instances(reader, [header])[0]
+    if isinstance(instance, InputError):
         return role
     view = recognise(frame_of(instance.plane).turn(instance.pixels))
     if view is None or view not in role.open_:

@@ -19,9 +19,14 @@ __all__ = ["study_examples"]
 Labels = Mapping[str, Mapping[Cell, Severity | None]]
 
 
-def study_examples(files: StudyFiles, grades: pa.Table, labels: Labels) -> list[Example]:
-    """One picture a view of a study: the slice on which most of its findings were graded."""
-    study = read_study(files)
+def study_examples(
+    files: StudyFiles, grades: pa.Table, labels: Labels, *, trusted: bool = False
+) -> list[Example]:
+    """One picture a view of a study: the slice on which most of its findings were graded.
+
+    `trusted` as in `read_study`.
+    """
+    study = read_study(files, trusted=trusted)
     rows = [row for row in grades.to_pylist() if row["study_id"] == files.study_id]
     slices: dict[tuple[str, str, str], list[dict[str, Any]]] = defaultdict(list)
     for row in rows:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +46,15 @@ class IndexReport:
         }
 
 
-def index(source: str | Path, output: Path) -> IndexReport:
+def index(source: str | Path, output: Path, *, trusted: bool = False) -> IndexReport:
     """Describe every study of `source` and write the manifest; needs a running Ray.
 
-    A study that cannot be described (several patients' files under one id) is no row of the
-    manifest but one of the report's failures.
+    `trusted` as in `read_study`. A study that cannot be described (several patients' files under
+    one id) is no row of the manifest but one of the report's failures.
     """
-    studies = list_studies(source)
-    described = list(stream(studies, _described, label="index"))
+    studies = list_studies(source, trusted=trusted)
+    work = partial(_described, trusted=trusted)
+    described = list(stream(studies, work, label="index"))
     rows = [row for row in described if "failure" not in row]
     write_manifest(rows, output)
     series = Counter(s["role"] or "unused" for row in rows for s in row["series"])
@@ -66,8 +68,8 @@ def index(source: str | Path, output: Path) -> IndexReport:
     )
 
 
-def _described(study: StudyFiles) -> dict[str, Any]:
+def _described(study: StudyFiles, trusted: bool) -> dict[str, Any]:
     try:
-        return manifest_row(study, describe_study(study))
+        return manifest_row(study, describe_study(study, trusted=trusted))
     except (LumbarError, OSError) as error:
         return {"failure": {"study_id": study.study_id, "file": study.uri, "reason": str(error)}}

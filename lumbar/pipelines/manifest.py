@@ -143,13 +143,17 @@ def studies_of(manifest: pa.Table) -> list[StudyFiles]:
     return [StudyFiles.from_row(row) for row in manifest["found"].to_pylist()]
 
 
-def list_studies(source: str | Path) -> list[StudyFiles]:
+def list_studies(source: str | Path, *, trusted: bool = False) -> list[StudyFiles]:
     """The studies of a root, folder or archive, or of a manifest (`.parquet`), by study id.
 
-    Raises FormatError where there is none, and where two have the same id.
+    Headers that have to be looked at for this are parsed in a child process unless the files are
+    `trusted`. Raises FormatError where there is none, and where two have the same id.
     """
     path = Path(source)
-    found = studies_of(read_manifest(path)) if path.suffix == ".parquet" else find_studies(path)
+    if path.suffix == ".parquet":
+        found: Iterable[StudyFiles] = studies_of(read_manifest(path))
+    else:
+        found = find_studies(path, trusted=trusted)
     studies = sorted(found, key=lambda study: study.study_id)
     if not studies:
         raise FormatError(f"{path}: no study in it")

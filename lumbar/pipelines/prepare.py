@@ -94,7 +94,7 @@ def prepare(
     A study without labels and labels without pictures are left out and listed. Raises FormatError
     where no study has both, ConfigError where `output` holds something (unless `replace`).
     """
-    found = {study.study_id: study for study in list_studies(source)}
+    found = {study.study_id: study for study in list_studies(source, trusted=recipe.data.trusted)}
     labelled = _labelled(labels, found)
     if not labelled:
         raise FormatError(f"{labels}: has no label of any of the {len(found)} studies of {source}")
@@ -153,7 +153,7 @@ def _write_shard(
 
 
 def _add(shard: Shard, labelled: LabelledStudy, recipe: Recipe) -> None:
-    study = read_study(labelled.files)
+    study = read_study(labelled.files, trusted=recipe.data.trusted)
     landmarks = Landmarks.of_labels(study, labelled.points)
     crops = cut_crops(study, landmarks, recipe.crops)
     rows = {

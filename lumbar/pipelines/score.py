@@ -44,6 +44,7 @@ class ScorePlan:
 
     `actors` processes of `threads` each (0: as many as the cluster has cores for, or one a GPU).
     With `basis` real, findings whose model was never tested on patients stay not_assessed.
+    `trusted` files are decoded in the actors themselves, others in a child process of each.
     """
 
     bundle: Path
@@ -52,6 +53,7 @@ class ScorePlan:
     actors: int = 0
     threads: int = 1
     gpu: bool = False
+    trusted: bool = False
 
 
 def score(source: str | Path, plan: ScorePlan) -> dict[str, Any]:
@@ -67,7 +69,7 @@ def score(source: str | Path, plan: ScorePlan) -> dict[str, Any]:
             f"{plan.bundle}: has no locator and grades at given points only; score with a bundle "
             "that was trained with one"
         )
-    studies = list_studies(source)
+    studies = list_studies(source, trusted=plan.trusted)
     key = _key(studies, bundle, plan)
     finished = _claim(plan.output, key)
     if finished is not None:
@@ -86,6 +88,7 @@ class Scorer:
         import torch
 
         torch.set_num_threads(plan.threads)
+        self.trusted = plan.trusted
         self.grader = Grader.from_bundle(
             plan.bundle, device="cuda" if plan.gpu else "cpu", basis=plan.basis
         )
@@ -95,7 +98,7 @@ class Scorer:
         began = time.perf_counter()
         try:
             source = _TimedFiles(open_files(files.uri))
-            study = read_study(files, files=source)
+            study = read_study(files, files=source, trusted=self.trusted)
             both = time.perf_counter() - began
             seconds = {"read": source.seconds, "decode": both - source.seconds}
             grades = self.grader.grade(study)

@@ -74,10 +74,11 @@ def claim(recipe: Recipe) -> None:
     """Write the recipe into the run's folder.
 
     Raises ConfigError where the folder holds the run of another recipe. What does not change the
-    result (workers, places) may differ.
+    result (workers, places, trust) may differ.
     """
     mine = recipe.model_dump(mode="json", exclude={"workers", "runs"})
-    mine["data"].pop("cache")
+    for name in ("cache", "trusted"):
+        mine["data"].pop(name)
     path = recipe.folder / RUN
     theirs = read_json(path)
     if theirs is None:

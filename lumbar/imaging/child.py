@@ -1,0 +1,285 @@
+"""A process beside this one that may die: what a damaged or hostile file does, it does there.
+
+A decoder written in C can abort, hang or take all memory, and no exception handler helps then. So
+files of unknown origin are parsed and decoded in a child process of pebble's pool, with a limit on
+time and on memory. When the child is lost, the next one is forked within milliseconds from a
+server that has imported lumbar.imaging and nothing else: not the caller's main module, torch or
+Ray. It keeps faults in, not intruders: a child has the rights of the process that started it.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import mmap
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import tempfile
+import threading
+import warnings
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from multiprocessing import popen_forkserver, util
+from multiprocessing.context import ForkServerContext, ForkServerProcess, set_spawning_popen
+from multiprocessing.forkserver import ForkServer, read_signed
+from multiprocessing.process import BaseProcess, current_process
+from multiprocessing.reduction import DupFd, dump
+from pathlib import Path
+from typing import Any
+
+from pebble import ProcessExpired, ProcessPool
+
+from lumbar.errors import LumbarError
+from lumbar.imaging.limits import DECODE_SECONDS, MEMORY_BYTES
+
+__all__ = ["ARENA_BYTES", "Arena", "Child", "Lost", "borrowed_child"]
+
+ARENA_BYTES = 32 * 2**20
+"""Memory that parent and child see both, so that files and pictures need no pipe; only pages that
+were written to count."""
+START_SECONDS = 60.0
+"""For a child to start: 0.1 s, or some seconds where the server starts on a busy machine."""
+
+Work = Callable[[Any, Any], Any]
+"""What a child does with one piece: a function of a module, given the arena and the piece."""
+
+
+class Lost(Exception):  # noqa: N818 - not the caller's error: what became of the child
+    """The child did not answer; `position` is the piece that it was at, None before the first."""
+
+    def __init__(self, position: int | None, why: str, *, slow: bool) -> None:
+        super().__init__(why)
+        self.position, self.why, self.slow = position, why, slow
+
+
+class Arena:
+    """The shared memory: which piece is in work, who works, and from START on what callers put."""
+
+    START = 64
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        self._descriptor = _nameless_file() if descriptor is None else descriptor
+        self.bytes = mmap.mmap(self._descriptor, ARENA_BYTES)
+        weakref.finalize(self, os.close, self._descriptor)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """To the child goes the open file."""
+        return _mapped, (DupFd(self._descriptor),)
+
+    @property
+    def position(self) -> int | None:
+        """The piece in work, None before the first."""
+        noted = self._number(0)
+        return noted - 1 if noted else None
+
+    @position.setter
+    def position(self, value: int | None) -> None:
+        self._note(0, 0 if value is None else value + 1)
+
+    @property
+    def pid(self) -> int:
+        """The child's process id, 0 before there is one."""
+        return self._number(8)
+
+    @pid.setter
+    def pid(self, value: int) -> None:
+        self._note(8, value)
+
+    def _number(self, place: int) -> int:
+        return int.from_bytes(self.bytes[place : place + 8], "little")
+
+    def _note(self, place: int, value: int) -> None:
+        self.bytes[place : place + 8] = value.to_bytes(8, "little")
+
+
+class Child:
+    """One child process and its successors, for one caller at a time."""
+
+    def __init__(self) -> None:
+        self.arena = Arena()
+        self._pool = _pool_of(self.arena)
+
+    def call(self, work: Work, pieces: Sequence[Any]) -> list[Any]:
+        """`work(arena, piece)` of each piece, done in the child.
+
+        Raises Lost where the child died or was too slow, LumbarError where none can be started.
+        """
+        for _ in range(_STARTS):
+            try:
+                return self._answers(work, pieces)
+            except RuntimeError:  # the pool's, whose child was gone before it got the pieces
+                self.end(self.arena)
+        raise LumbarError(
+            "no process can be started to decode in; where the files can be trusted, say so "
+            "(`trusted`), and they are decoded without"
+        )
+
+    def _answers(self, work: Work, pieces: Sequence[Any]) -> list[Any]:
+        self.arena.position = None
+        future = self._pool.schedule(_each, args=(work, pieces), timeout=DECODE_SECONDS)
+        try:
+            answers: list[Any] = future.result(DECODE_SECONDS + START_SECONDS)
+        except ProcessExpired as error:
+            slow = error.exitcode == -signal.SIGALRM
+            raise Lost(self.arena.position, _cause(error.exitcode), slow=slow) from None
+        except TimeoutError:
+            position = self.arena.position
+            if not future.done():  # a child that dies as it answers leaves its pool deaf
+                self.end()  # the old one may yet be written to
+            raise Lost(position, _TOO_SLOW, slow=True) from None
+        return answers
+
+    def end(self, arena: Arena | None = None) -> None:
+        """End the child and its pool; the next call has new ones, with `arena` if it is given."""
+        if pid := self.arena.pid:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        self._pool.stop()
+        self.arena = arena or Arena()
+        self.arena.pid = 0
+        self._pool = _pool_of(self.arena)
+
+
+@contextmanager
+def borrowed_child() -> Iterator[Child]:
+    """This process's child, made when first asked for; one caller has it at a time."""
+    with _lock:
+        yield _child_of(os.getpid())
+
+
+_lock = threading.Lock()
+_STARTS = 5
+"""A child may be killed before it gets its work, by a system that is short of memory."""
+_TOO_SLOW = f"took longer than {DECODE_SECONDS:g} s"
+
+
+@cache
+def _child_of(pid: int) -> Child:
+    """A fork of this process must not speak to its parent's child."""
+    return Child()
+
+
+def _pool_of(arena: Arena) -> ProcessPool:
+    return ProcessPool(max_workers=1, initializer=_settle, initargs=(arena,), context=_CONTEXT)
+
+
+def _cause(exit_code: int) -> str:
+    """What ended a child, in words."""
+    if exit_code == -signal.SIGALRM:
+        return _TOO_SLOW
+    if exit_code < 0:
+        return f"ended its decoder ({signal.Signals(-exit_code).name})"
+    return f"ended its decoder (exit code {exit_code})"
+
+
+def _each(work: Work, pieces: Sequence[Any]) -> list[Any]:
+    """In the child: all the pieces of a call, each noted before it is begun."""
+    assert _settled is not None
+    # Should the parent be gone, nobody else would end a decoder that hangs.
+    signal.setitimer(signal.ITIMER_REAL, DECODE_SECONDS + 5)
+    answers = []
+    for position, piece in enumerate(pieces):
+        _settled.position = position
+        answers.append(work(_settled, piece))
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    return answers
+
+
+_settled: Arena | None = None
+
+
+def _settle(arena: Arena) -> None:
+    """In a new child: quiet, limited, and ended by the first SIGTERM whatever it is doing."""
+    global _settled
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # What libraries print may quote the file, and a core dump holds it.
+    warnings.simplefilter("ignore")
+    logging.disable()
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _limit_memory()
+    arena.pid = os.getpid()
+    _settled = arena
+
+
+def _limit_memory() -> None:
+    with suppress(FileNotFoundError):  # no Linux: then no limit that the system would keep
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        limit = pages * resource.getpagesize() + MEMORY_BYTES
+        limit = limit if hard == resource.RLIM_INFINITY else min(limit, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _nameless_file() -> int:
+    if hasattr(os, "memfd_create"):
+        descriptor = os.memfd_create("lumbar")
+    else:
+        with tempfile.TemporaryFile() as file:
+            descriptor = os.dup(file.fileno())
+    os.ftruncate(descriptor, ARENA_BYTES)
+    return descriptor
+
+
+def _mapped(sent: Any) -> Arena:
+    return Arena(sent.detach())
+
+
+class _Popen(popen_forkserver.Popen):
+    """A forkserver's child that is not told of the caller's main module, so does not import it."""
+
+    def _launch(self, process_obj: BaseProcess) -> None:
+        told = {"sys_path": sys.path, "authkey": current_process().authkey}
+        content = io.BytesIO()
+        set_spawning_popen(self)
+        try:
+            dump(told, content)
+            dump(process_obj, content)
+        finally:
+            set_spawning_popen(None)
+        self.sentinel, to_child = _server_of(os.getpid()).connect_to_new_process(
+            self._fds  # type: ignore[attr-defined]
+        )
+        # Held open as long as this process lives: the child sees by it when it has no parent.
+        held = os.dup(to_child)
+        self.finalizer = util.Finalize(self, _close, (held, self.sentinel))
+        with open(to_child, "wb") as stream:
+            stream.write(content.getbuffer())
+        self.pid = read_signed(self.sentinel)
+
+
+def _close(*descriptors: int) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+class _Process(ForkServerProcess):
+    @staticmethod
+    def _Popen(process_obj: BaseProcess) -> _Popen:  # noqa: N802 - multiprocessing's name
+        return _Popen(process_obj)
+
+
+class _Context(ForkServerContext):
+    Process = _Process
+
+
+_CONTEXT = _Context()
+
+
+@cache
+def _server_of(pid: int) -> ForkServer:
+    """The server that this process's children are forked from; apart from the program's own."""
+    server = ForkServer()
+    server.set_forkserver_preload(["lumbar.imaging.isolate"])
+    undecided = multiprocessing.get_start_method(allow_none=True) is None
+    server.ensure_running()
+    if undecided:  # it has asked for the start method, which settles it for the whole program
+        multiprocessing.set_start_method(None, force=True)
+    return server

@@ -1,0 +1,273 @@
+"""A file that makes a decoder abort, hang or balloon is lost alone; the next one is fine."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+import threading
+import time
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+from deeds import deed
+from pydicom import dcmread
+from pydicom.uid import RLELossless
+
+from lumbar.errors import DecodeError, InputError
+from lumbar.imaging import Study, read_uploaded
+from lumbar.imaging.child import ARENA_BYTES
+from lumbar.imaging.pieces import Piece, answers
+from lumbar.imaging.png import encode_png
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A call may last two seconds."""
+    monkeypatch.setattr("lumbar.imaging.child.DECODE_SECONDS", 2.0)
+
+
+def done(*words: bytes) -> list[Any]:
+    """What came of each deed: its word, or the error in its place."""
+    pieces = [Piece(f"{n}.dcm", word) for n, word in enumerate(words)]
+    return [a if isinstance(a, InputError) else a[0] for a in answers(deed, pieces)]
+
+
+def children() -> list[psutil.Process]:
+    """The decoding processes of this one: forked by a server that is its child."""
+    servers = psutil.Process().children()
+    ours = [s for s in servers if "lumbar.imaging.isolate" in " ".join(s.cmdline())]
+    return [child for server in ours for child in server.children()]
+
+
+@contextmanager
+def killed(age_s: float, times: int) -> Iterator[None]:
+    """Meanwhile decoding processes are killed at that age, until so many were."""
+    over = threading.Event()
+
+    def kill() -> None:
+        left = times
+        while left and not over.wait(0.05):
+            for child in children():
+                if time.time() - child.create_time() > age_s:
+                    child.kill()
+                    left -= 1
+
+    done(b"started")
+    killer = threading.Thread(target=kill)
+    killer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        killer.join()
+
+
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        (b"abort", "ended its decoder (SIGABRT)"),
+        (b"exit", "ended its decoder (exit code 3)"),
+        (b"fill", "takes more than 3 GiB of memory"),
+        (b"raise", "cannot be decoded (KeyError)"),
+        (b"interrupt", "cannot be decoded (KeyboardInterrupt)"),
+    ],
+)
+def test_a_deed_costs_only_its_own_file(word: bytes, why: str) -> None:
+    before, lost, after = done(b"before", word, b"after")
+    assert (before, after) == (b"before", b"after")
+    assert isinstance(lost, DecodeError)
+    assert str(lost).startswith(f"1.dcm: {why}")
+    assert "CANARY" not in str(lost)
+    assert done(b"next") == [b"next"]
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("word", [b"hang", b"spin"])
+def test_a_file_that_takes_for_ever_is_given_up_and_the_others_are_decoded(word: bytes) -> None:
+    before, lost, after = done(b"before", word, b"after")
+    assert (before, after) == (b"before", b"after")
+    assert str(lost).startswith("1.dcm: took longer than ")
+
+
+def test_a_file_that_was_at_work_when_the_child_was_killed_is_tried_once_more() -> None:
+    with killed(age_s=0.5, times=1):
+        assert done(b"before", b"pause", b"after") == [b"before", b"pause", b"after"]
+
+
+@pytest.mark.usefixtures("impatient")
+def test_files_that_go_on_ending_children_are_not_waited_for_without_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lumbar.imaging.pieces.PATIENCE_SECONDS", 1.0)
+    first, *others = done(*[b"hang"] * 50)
+    assert "took longer than" in str(first)
+    assert all("not decoded, because other files have held" in str(other) for other in others)
+
+
+def test_bar_30_a_file_whose_child_is_killed_fails_clearly_and_the_next_is_fine() -> None:
+    with killed(age_s=0.5, times=2):
+        before, lost, after = done(b"before", b"hang", b"after")
+    assert str(lost).startswith("1.dcm: ended its decoder (SIGKILL)")
+    assert (before, after) == (b"before", b"after")
+    assert done(b"next") == [b"next"]
+
+
+def test_a_child_that_is_killed_between_two_requests_is_replaced_unseen() -> None:
+    done(b"started")
+    for child in children():
+        child.kill()
+    assert done(b"at once") == [b"at once"]
+    for child in children():
+        child.kill()
+    time.sleep(0.5)
+    assert done(b"later") == [b"later"]
+
+
+def test_pictures_of_every_size_come_back_as_they_were() -> None:
+    sizes = [2, 2_000_000, ARENA_BYTES // 2, 6]
+    pieces = [Piece("a", b"picture", size, 4 * size) for size in sizes]
+    for size, (picture,) in zip(sizes, answers(deed, pieces), strict=True):
+        assert np.array_equal(picture, np.arange(size, dtype=np.float32).reshape(-1, 2))
+
+
+def test_what_could_not_be_read_keeps_its_place_among_the_answers() -> None:
+    error = InputError("b: gone")
+    found = list(answers(deed, [Piece("a", b"1"), error, Piece("c", b"2")]))
+    assert [found[0][0], found[1], found[2][0]] == [b"1", error, b"2"]
+
+
+def test_a_child_loads_neither_torch_nor_ray_whatever_its_parent_has_loaded() -> None:
+    assert wave.__name__ in sys.modules
+    ((_, pid, loaded),) = answers(deed, [Piece("a", b"")])
+    assert loaded == []
+    assert pid != os.getpid()
+
+
+def test_threads_take_turns_and_each_gets_its_own_answers() -> None:
+    found: dict[int, list[Any]] = {}
+
+    def ask(n: int) -> None:
+        found[n] = done(*[str(n).encode()] * 5)
+
+    threads = [threading.Thread(target=ask, args=(n,)) for n in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {n: [str(n).encode()] * 5 for n in range(8)}
+
+
+def test_a_fork_of_this_process_has_a_child_of_its_own() -> None:
+    done(b"started")
+    pid = os.fork()
+    if not pid:
+        os._exit(0 if done(b"forked") == [b"forked"] else 1)
+    assert os.waitpid(pid, 0)[1] == 0
+    assert done(b"next") == [b"next"]
+
+
+SCRIPT = """
+import sys, time
+sys.path.insert(0, {here!r})
+print("once")
+from deeds import deed
+from lumbar.imaging.pieces import Piece, answers
+print(next(iter(answers(deed, [Piece("a", b"print")])))[1], flush=True)
+import multiprocessing
+multiprocessing.set_start_method("spawn")  # still free to be set
+{then}
+"""
+
+
+def program(folder: Path, then: str) -> subprocess.Popen[str]:
+    """A program without `if __name__ == "__main__"` that has had something decoded."""
+    path = folder / "program.py"
+    path.write_text(SCRIPT.format(here=str(HERE), then=then))
+    pipe = subprocess.PIPE
+    return subprocess.Popen([sys.executable, path], stdout=pipe, stderr=pipe, text=True)
+
+
+def gone(pid: int, seconds: float = 10) -> bool:
+    """Whether a process ends within that time."""
+    deadline = time.monotonic() + seconds
+    while psutil.pid_exists(pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not psutil.pid_exists(pid)
+
+
+def test_a_plain_script_runs_once_and_its_child_prints_nothing_and_ends_with_it(
+    tmp_path: Path,
+) -> None:
+    out, err = program(tmp_path, "").communicate(timeout=60)
+    once, pid = out.splitlines()
+    assert (once, err) == ("once", "")
+    assert gone(int(pid))
+
+
+def test_a_child_at_work_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    then = "next(iter(answers(deed, [Piece('a', b'pause')])))"
+    running = program(tmp_path, then)
+    assert running.stdout is not None
+    assert running.stdout.readline() == "once\n"
+    pid = int(running.stdout.readline())
+    time.sleep(0.3)
+    running.kill()
+    running.communicate()
+    assert gone(pid)
+
+
+def mixed(stack_of_files: Any) -> dict[str, bytes]:
+    """A study with compressed, truncated, foreign and PNG files among its own."""
+    files: dict[str, bytes] = stack_of_files()
+    for name in ("1/2.dcm", "1/3.dcm"):
+        dataset = dcmread(io.BytesIO(files[name]))
+        dataset.compress(RLELossless, generate_instance_uid=False)
+        buffer = io.BytesIO()
+        dataset.save_as(buffer)
+        files[name] = buffer.getvalue()
+    files["2/2.dcm"] = files["2/2.dcm"][:-300]
+    files["2/notes.txt"] = b"no picture"
+    files["3/empty.dcm"] = b""
+    files["4/shot.png"] = encode_png(np.full((25, 25), 90, np.uint8))
+    return files
+
+
+def content(study: Study) -> list[object]:
+    """All of a study, as values that can be compared."""
+    return [
+        study.study_id,
+        study.set_aside,
+        *(
+            (s.series_id, s.view, s.reason, s.blocks, i.instance_id, i.source, i.pixels.tolist())
+            for s in study.series
+            for i in s
+        ),
+    ]
+
+
+def test_what_is_decoded_in_a_child_is_what_is_decoded_here(stack_of_files) -> None:
+    files = mixed(stack_of_files)
+    apart = read_uploaded(files, all_series=True)
+    here = read_uploaded(files, all_series=True, trusted=True)
+    assert len(apart) == 2
+    assert list(map(content, apart)) == list(map(content, here))
+
+
+def test_a_study_of_more_pixels_than_memory_is_refused_before_it_is_decoded(
+    stack_of_files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lumbar.imaging.isolate.MAX_STUDY_PIXELS", 15 * 600 - 1)
+    with pytest.raises(InputError, match="more than 8,999 pixels"):
+        read_uploaded(stack_of_files())
+    monkeypatch.setattr("lumbar.imaging.isolate.MAX_STUDY_PIXELS", 15 * 600)
+    assert len(read_uploaded(stack_of_files())) == 1

@@ -69,11 +69,11 @@ def integer(dataset: Dataset, keyword: str) -> int | None:
     return int(found) if found is not None and found == int(found) else None
 
 
-def raw_bytes(dataset: Dataset, keyword: str) -> bytes:
-    """The bytes of an attribute of a binary VR (OB, OW) as the file has them; b"" where absent."""
+def raw_bytes(dataset: Dataset, keyword: str) -> memoryview:
+    """A view of an attribute of a binary VR (OB, OW) as the file has it; empty where absent."""
     element = _element(dataset, keyword)
     value = None if element is None else element.value
-    return value if isinstance(value, bytes) else b""
+    return memoryview(value if isinstance(value, bytes | memoryview) else b"")
 
 
 def inner(dataset: Dataset, keyword: str, index: int = 0) -> Dataset | None:

@@ -14,14 +14,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import data_element_generator
 from pydicom.tag import BaseTag
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
 )
 
 from lumbar.errors import DecodeError, FormatError
@@ -34,7 +33,7 @@ MAX_INFLATED_BYTES = 256 * 2**20
 more than a sixteenth is looked at."""
 
 _AGAIN = "copy it again from its source"
-_PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+_FLOAT_PIXELS, _DOUBLE_PIXELS, _PIXEL_DATA = 0x7FE00008, 0x7FE00009, 0x7FE00010
 _UNDEFINED = 0xFFFFFFFF
 
 
@@ -43,16 +42,18 @@ def read_dataset(
 ) -> Dataset:
     """The data set of one DICOM file, with or without its preamble, unconverted.
 
+    With `pixels`, its PixelData is a view of the file's bytes and what follows it is left out.
     Raises FormatError naming the file where it is no DICOM (PS3.10 section 7.1) or cannot be
     read, DecodeError where it is a damaged one.
     """
     name = source or name_of(data)
-    stream = io.BytesIO(data) if isinstance(data, bytes) else data
     try:
-        if isinstance(stream, Path):
-            with stream.open("rb") as opened:
-                return _read(opened, name, pixels)
-        return _read(stream, name, pixels)
+        if isinstance(data, Path):
+            with data.open("rb") as opened:
+                return read_dataset(opened, name, pixels=pixels)
+        if isinstance(data, bytes) or pixels:
+            data = io.BytesIO(data if isinstance(data, bytes) else data.read())
+        return _read(data, name, pixels)
     except OSError as error:
         raise FormatError(f"{name}: cannot be read ({error.strerror or error})") from error
 
@@ -75,7 +76,7 @@ def _read(stream: BinaryIO, source: str, pixels: bool) -> Dataset:
     except DecodeError:
         raise
     except EOFError as error:  # pydicom's, of a value without its delimiter
-        raise DecodeError(f"{source}: truncated within its pixels; {_AGAIN}") from error
+        raise DecodeError(f"{source}: truncated within a sequence; {_AGAIN}") from error
     except Exception as error:  # a damaged file can make the parser raise anything
         if isinstance(error, OSError) and error.errno is not None:
             raise
@@ -101,17 +102,40 @@ def _parsed(stream: BinaryIO, source: str, pixels: bool) -> Dataset:
     if syntax == DeflatedExplicitVRLittleEndian:
         stream = io.BytesIO(_inflated(stream.read(), source, pixels))
     implicit, little = _encoding(stream, syntax)
-    dataset = Dataset(_elements(stream, implicit, little, None if pixels else _at_pixels))
+    dataset = Dataset(_elements(stream, implicit, little, _at_pixels))
+    if pixels and isinstance(stream, io.BytesIO):
+        _attach_pixels(dataset, stream, implicit, little)
     dataset.set_original_encoding(implicit, little)
     dataset.file_meta = meta
     return dataset
+
+
+def _attach_pixels(dataset: Dataset, stream: io.BytesIO, implicit: bool, little: bool) -> None:
+    """Add the PixelData that the stream stands before (PS3.5 7.1.2, 7.1.3), uncopied.
+
+    Compressed pixels, whose length is undefined, reach to the end: their items end themselves.
+    """
+    whole, start = stream.getbuffer(), stream.tell()
+    short = "<" if little else ">"
+    if len(whole) < start + (8 if implicit else 12):
+        return
+    group, number, vr = struct.unpack_from(f"{short}HH2s", whole, start)
+    if group << 16 | number != _PIXEL_DATA:
+        return
+    implicit = implicit or not _is_vr(vr)
+    start += 8 if implicit else 12
+    (length,) = struct.unpack_from(f"{short}I", whole, start - 4)
+    value = whole[start:] if length == _UNDEFINED else whole[start : start + length]
+    named = None if implicit else vr.decode("latin-1")
+    tag = BaseTag(_PIXEL_DATA)
+    dataset[tag] = RawDataElement(tag, named, length, value, start, implicit, little)  # type: ignore
 
 
 def _elements(
     stream: BinaryIO,
     implicit: bool,
     little: bool,
-    stop: Callable[[BaseTag, str | None, int], bool] | None,
+    stop: Callable[[BaseTag, str | None, int], bool],
 ) -> dict[BaseTag, Any]:
     """Elements by tag up to the end or where `stop` says."""
     elements = data_element_generator(stream, implicit, little, stop)
@@ -123,7 +147,7 @@ def _behind_meta(tag: BaseTag, vr: str | None, length: int) -> bool:
 
 
 def _at_pixels(tag: BaseTag, vr: str | None, length: int) -> bool:
-    return tag in _PIXELS
+    return tag in (_PIXEL_DATA, _FLOAT_PIXELS, _DOUBLE_PIXELS)
 
 
 def _encoding(stream: BinaryIO, syntax: str) -> tuple[bool, bool]:
@@ -133,13 +157,15 @@ def _encoding(stream: BinaryIO, syntax: str) -> tuple[bool, bool]:
     """
     start = stream.read(6)
     stream.seek(-len(start), io.SEEK_CUR)
-    explicit = len(start) == 6 and start[4:].isalpha() and start[4:].isupper()
     if syntax == ExplicitVRBigEndian:
         return False, False
-    if syntax in ("", ImplicitVRLittleEndian, ExplicitVRLittleEndian):
-        bare_big = not syntax and explicit and start[:2] == b"\x00\x08"
-        return not explicit, not bare_big
-    return False, True
+    explicit = _is_vr(start[4:])
+    bare_big = not syntax and explicit and start[:2] == b"\x00\x08"
+    return not explicit, not bare_big
+
+
+def _is_vr(value: bytes) -> bool:
+    return len(value) == 2 and value.isalpha() and value.isupper()
 
 
 def _inflated(data: bytes, source: str, pixels: bool) -> bytes:

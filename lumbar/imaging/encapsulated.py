@@ -41,7 +41,7 @@ def frame_of_items(dataset: Dataset, index: int, frames: int) -> bytes:
     return _joined(value, _up_to_end(value, fragments, index, frames))
 
 
-def _items(value: bytes, place: int) -> Iterator[tuple[int, int]]:
+def _items(value: memoryview, place: int) -> Iterator[tuple[int, int]]:
     """Begin and end of each item's bytes, up to the delimiter or the end."""
     while place + 8 <= len(value):
         tag, length = struct.unpack_from("<II", value, place)
@@ -49,13 +49,13 @@ def _items(value: bytes, place: int) -> Iterator[tuple[int, int]]:
             return
         place += 8
         if tag != _ITEM or length > len(value) - place:
-            raise CodestreamError("an item of compressed pixel data is cut off")
+            raise CodestreamError("truncated within an item")
         yield place, place + length
         place += length
 
 
 def _told_span(
-    dataset: Dataset, basic: bytes, index: int, frames: int
+    dataset: Dataset, basic: memoryview, index: int, frames: int
 ) -> tuple[int, int | None] | None:
     """From where to where (None: the end) a frame's items lie after the table, if a table says."""
     offsets: tuple[int, ...] = ()
@@ -72,16 +72,18 @@ def _told_span(
 
 
 def _up_to_end(
-    value: bytes, fragments: list[tuple[int, int]], index: int, frames: int
+    value: memoryview, fragments: list[tuple[int, int]], index: int, frames: int
 ) -> list[tuple[int, int]]:
     """The fragments of a frame where each frame ends with an end-of-image marker."""
-    closed = [n for n, (_, end) in enumerate(fragments) if _END_OF_IMAGE in value[end - 10 : end]]
+    closed = [
+        n for n, (_, end) in enumerate(fragments) if _END_OF_IMAGE in bytes(value[end - 10 : end])
+    ]
     if len(closed) != frames:
         raise CodestreamError("compressed frames that cannot be told apart (no offset table)")
     return fragments[closed[index - 1] + 1 if index else 0 : closed[index] + 1]
 
 
-def _joined(value: bytes, fragments: list[tuple[int, int]]) -> bytes:
+def _joined(value: memoryview, fragments: list[tuple[int, int]]) -> bytes:
     if not fragments:
         raise CodestreamError("no compressed image in the pixel data")
     return b"".join([value[begin:end] for begin, end in fragments])

@@ -6,6 +6,7 @@ Pixel coordinates are (column, row); the centre of the first pixel is (0, 0).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
@@ -49,11 +50,10 @@ class Plane:
                 "ImagePositionPatient needs 3 numbers, ImageOrientationPatient 6, PixelSpacing 2; "
                 f"found {len(position)}, {len(orientation)}, {len(spacing)}"
             )
-        origin = np.asarray(position, np.float64)
-        row, column = np.asarray(orientation, np.float64).reshape(2, 3)
-        if not np.isfinite([*origin, *row, *column, *map(float, spacing)]).all():
+        if not all(map(math.isfinite, (*position, *orientation, *spacing))):
             raise GeometryError("position, orientation or spacing is not a finite number")
-        lengths = float(np.linalg.norm(row)), float(np.linalg.norm(column))
+        row, column = np.array(orientation, np.float64).reshape(2, 3)
+        lengths = math.hypot(*orientation[:3]), math.hypot(*orientation[3:])
         if max(abs(lengths[0] - 1), abs(lengths[1] - 1), abs(float(row @ column))) > 0.01:
             raise GeometryError(
                 "ImageOrientationPatient is not a pair of perpendicular unit vectors: "
@@ -63,13 +63,17 @@ class Plane:
             raise GeometryError(f"PixelSpacing must be positive, found {list(map(float, spacing))}")
         row = row / lengths[0]
         column = column - (column @ row) * row
-        column = column / np.linalg.norm(column)
-        return cls(origin, row, column, (float(spacing[0]), float(spacing[1])))
+        column = column / math.sqrt(column @ column)
+        return cls(
+            np.array(position, np.float64), row, column, (float(spacing[0]), float(spacing[1]))
+        )
 
     @property
     def normal(self) -> Vector:
         """Unit vector perpendicular to the plane: along_row x along_column."""
-        return np.cross(self.along_row, self.along_column)
+        a, b, c = self.along_row.tolist()
+        d, e, f = self.along_column.tolist()
+        return np.array([b * f - c * e, c * d - a * f, a * e - b * d])
 
     def to_world(self, points_px: ArrayLike) -> Vector:
         """Patient mm `[..., 3]` of pixel points `[..., 2]` (column, row)."""

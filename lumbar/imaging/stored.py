@@ -88,7 +88,7 @@ def _is_words(dataset: Dataset) -> bool:
     return element is not None and element.VR == "OW"
 
 
-def _bytes_of_words(buffer: bytes, start: int, count: int) -> Values:
+def _bytes_of_words(buffer: memoryview, start: int, count: int) -> Values:
     """8-bit samples out of big endian words, whose two bytes stand swapped (PS3.5 8.1.2)."""
     first = start - start % 2
     whole = np.frombuffer(buffer, np.uint8, min(len(buffer) - first, count + 2) // 2 * 2, first)

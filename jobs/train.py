@@ -20,6 +20,8 @@ is none and the recipe names data.input, it is made first) and writes runs/<name
   bundle/          what jobs/score.py and the server grade with
   history.jsonl    one record an epoch: losses, accuracy, seconds
   validation.csv   the held-out fold at given points, in submission's form
+A recipe with a `views` section trains the classifier of bare pictures instead, and writes
+  views.safetensors, views.json    its weights and card, history.jsonl
 A run that was killed goes on from its last checkpoint when it is started again under its name.
 Any setting of the recipe may be given as --section.field value.
 
@@ -43,11 +45,15 @@ def parser() -> ArgumentParser:
 
 
 def main(arguments: Namespace) -> dict[str, Any]:
-    """Prepare where there is no cache yet, train, in one Ray session."""
+    """Prepare where there is no cache yet, train, in one Ray session; views need no Ray."""
     from lumbar.config import load_recipe, parse_overrides
     from lumbar.pipelines.session import ray_session
 
     recipe = load_recipe(arguments.recipe, parse_overrides(arguments.overrides))
+    if recipe.views is not None:
+        from lumbar.pipelines.train_views import train_views
+
+        return train_views(recipe)
     with ray_session(worker_output=False):
         from lumbar.pipelines.prepare import prepare_if_missing
         from lumbar.pipelines.train import train

@@ -24,6 +24,7 @@ __all__ = [
     "LocatorSettings",
     "PhantomSettings",
     "Recipe",
+    "ViewSettings",
     "WorkerSettings",
     "load_recipe",
     "parse_overrides",
@@ -153,6 +154,31 @@ class GraderSettings(Optimisation):
     """How a severity is chosen: argmax of p x (1, 2, 4), or of p."""
 
 
+class ViewSettings(Optimisation):
+    """The classifier that tells a bare picture's view: T1, T2 sagittal, axial T2, or other.
+
+    `data.input` is then a folder with whichever of these it has: `rsna_t1/*.parquet` (sagittal T1
+    slices), `spider/` (sagittal T1 and T2), `rsna_full/` (whole studies in the challenge's layout).
+    """
+
+    others: str = ""
+    """Folder of Python wheels whose pictures are no lumbar MRI; empty: drawn ones alone."""
+    phantoms: Positive = 60
+    """Synthetic patients that slices of all views are drawn of."""
+    unlike: Positive = 4000
+    """Drawn pictures that are no lumbar MRI."""
+    size_px: Positive = 96
+    """Edge of the network's input: the canal is then still five pixels wide."""
+    draws: Positive = 4096
+    """Pictures an epoch, drawn so that answers and sources keep their shares."""
+    epochs: Positive = 12
+    batch_size: Positive = 64
+    learning_rate: float = Field(default=3e-3, gt=0)
+    weight_decay: float = Field(default=0.02, ge=0)
+    ema: Share = 0.99
+    augmentation: Augmentation = Augmentation(scale=0.3, rotation_deg=12, shift=0.1, contrast=0.3)
+
+
 class WorkerSettings(Section):
     """What a training run takes of the cluster."""
 
@@ -177,6 +203,8 @@ class Recipe(Section):
     locator: LocatorSettings | None = LocatorSettings()
     """null: no locator is trained, the bundle grades at given points only."""
     grader: GraderSettings = GraderSettings()
+    views: ViewSettings | None = None
+    """Given: the view classifier is trained, and neither locator nor grader."""
     workers: WorkerSettings = WorkerSettings()
 
     @property

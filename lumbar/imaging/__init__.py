@@ -4,6 +4,7 @@ from lumbar.imaging.decode import decode_instance, decode_instances
 from lumbar.imaging.find import find_studies
 from lumbar.imaging.geometry import Plane
 from lumbar.imaging.headers import Header, read_headers
+from lumbar.imaging.look import Look, Recognise
 from lumbar.imaging.read import (
     DescribedSeries,
     StudyDescription,
@@ -22,7 +23,7 @@ from lumbar.imaging.resample import (
     square_on,
     to_uint8,
 )
-from lumbar.imaging.roles import Orientation, Recognise, orientation_of
+from lumbar.imaging.roles import Orientation, orientation_of
 from lumbar.imaging.study import Instance, Series, SetAside, Study
 from lumbar.imaging.studyfiles import SeriesFiles, StudyFiles
 from lumbar.imaging.tables import (
@@ -41,6 +42,7 @@ __all__ = [
     "Header",
     "Instance",
     "LabelPoint",
+    "Look",
     "Orientation",
     "Plane",
     "Recognise",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from lumbar.domain import View
@@ -13,9 +13,10 @@ from lumbar.imaging.assemble import Stack, arrange, one_patient, rank
 from lumbar.imaging.files import Files, FolderFiles, MemoryFiles, ZipFiles, open_files
 from lumbar.imaging.find import find_in, find_studies, series_of
 from lumbar.imaging.headers import Header
+from lumbar.imaging.look import Recognise, refuse_other_pictures, role_by_look
 from lumbar.imaging.reader import Reader, instances, reader_of, set_aside
 from lumbar.imaging.resample import frame_of
-from lumbar.imaging.roles import Recognise, Role, role_from_headers, role_named
+from lumbar.imaging.roles import Role, role_from_headers, role_named
 from lumbar.imaging.study import Instance, Series, SetAside, Study
 from lumbar.imaging.studyfiles import StudyFiles
 
@@ -197,6 +198,8 @@ def _stacks(
         if recognise is not None and role.open_:
             role = _recognised(role, ordered[len(ordered) // 2], reader, recognise)
         stacks.append(Stack(series_id, ordered, blocks, role))
+    if stacks:
+        refuse_other_pictures([s.role for s in stacks], stacks[0].headers[0].source)
     return rank(stacks), aside
 
 
@@ -215,10 +218,7 @@ def _recognised(role: Role, header: Header, reader: Reader, recognise: Recognise
     instance = instances(reader, [header])[0]
     if isinstance(instance, InputError):
         return role
-    view = recognise(frame_of(instance.plane).turn(instance.pixels))
-    if view is None or view not in role.open_:
-        return replace(role, reason=f"{role.reason}; its middle slice does not decide it")
-    return Role(view, f"{role.reason}; its middle slice looks like {view.description}")
+    return role_by_look(role, recognise(frame_of(instance.plane).turn(instance.pixels)))
 
 
 def _archive(data: bytes, name: str) -> ZipFiles:

@@ -8,7 +8,7 @@ at a slice. A view is never guessed from a position in a list.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +28,6 @@ from lumbar.imaging.words import (
 
 __all__ = [
     "Orientation",
-    "Recognise",
     "Role",
     "drawbacks",
     "is_secondary",
@@ -37,20 +36,19 @@ __all__ = [
     "role_named",
 ]
 
-Recognise = Callable[[NDArray[np.float32]], View | None]
-"""An opinion on one slice `[rows, columns]`: the view that it shows, None where undecided."""
-
 
 @dataclass(frozen=True, slots=True)
 class Role:
     """The view of a series (None: of no use here, or open) and the reason as a sentence part.
 
-    `open_` lists the views between which the headers leave it open.
+    `open_` lists the views between which the headers leave it open; `refused` where its picture
+    was looked at and is no lumbar MRI.
     """
 
     view: View | None
     reason: str
     open_: tuple[View, ...] = ()
+    refused: bool = False
 
 
 def orientation_of(normal: NDArray[np.float64]) -> Orientation:

@@ -1,7 +1,8 @@
-"""How bright each tissue is on T1 and on T2, and how one is painted over another.
+"""How bright each tissue is on T1, T2, STIR and CT, and how one is painted over another.
 
 Shares of the brightest tissue on spin echo at 1.5 T, in the order that every reader knows: on T1
-fat is white and fluid dark, on T2 fluid is white, fat nearly so, and a disc as wet as it is young.
+fat is white and fluid dark, on T2 fluid is white, fat nearly so, and a disc as wet as it is young;
+STIR is a T2 whose fat, and with it most of the marrow, is nulled. On CT bone is the brightest.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from lumbar.phantom.spine import Field
 
 __all__ = ["Contrast", "Signals", "blend", "inside", "smoothstep"]
 
-Contrast = Literal["t1", "t2"]
+Contrast = Literal["t1", "t2", "stir", "ct"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,46 @@ class Signals:
                 vessel=0.05,
                 kidney=0.36,
                 bowel=0.30,
+            )
+        if contrast == "stir":
+            return cls(
+                fat=0.07,
+                marrow=0.4 * habitus.marrow_t2,
+                cortex=0.03,
+                annulus=0.08,
+                nucleus_dry=0.14 * power,
+                nucleus_wet=0.62,
+                ligament=0.07,
+                csf=1.0,
+                nerve=0.36,
+                cord=0.45,
+                vein=0.68,
+                joint=0.66,
+                muscle=0.22 * power,
+                skin=0.26,
+                vessel=0.05,
+                kidney=0.66,
+                bowel=0.32,
+            )
+        if contrast == "ct":
+            return cls(
+                fat=0.28,
+                marrow=0.62,
+                cortex=1.0,
+                annulus=0.52,
+                nucleus_dry=0.5,
+                nucleus_wet=0.48,
+                ligament=0.46,
+                csf=0.38,
+                nerve=0.43,
+                cord=0.44,
+                vein=0.45,
+                joint=0.40,
+                muscle=0.45,
+                skin=0.44,
+                vessel=0.45,
+                kidney=0.44,
+                bowel=0.40,
             )
         return cls(
             fat=habitus.fat_t2,

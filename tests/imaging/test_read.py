@@ -13,6 +13,8 @@ import pytest
 from lumbar.domain import Side, View
 from lumbar.errors import FormatError, InputError
 from lumbar.imaging import (
+    Look,
+    Recognise,
     StudyFiles,
     describe_study,
     find_studies,
@@ -180,26 +182,62 @@ def test_a_lone_png_has_no_view_unless_it_is_told(tmp_path: Path) -> None:
     assert len(told.of_view(View.SAGITTAL_T1)[0]) == 1
 
 
-def test_an_open_view_is_asked_of_the_middle_slice(tmp_path: Path, stack_of_files) -> None:
+def looks_like(other: float = 0.0, **views: float) -> Recognise:
+    """An opinion that is always the same, e.g. `looks_like(sagittal_t2=0.9, other=0.1)`."""
+    return lambda _: Look({View(name): share for name, share in views.items()}, other)
+
+
+@pytest.fixture
+def open_series(tmp_path: Path, stack_of_files) -> Path:
+    """A sagittal series whose headers do not say whether it is T1 or T2."""
+    bare = stack_of_files(SeriesDescription="LUMBAR")
+    return write(tmp_path, {n: d for n, d in bare.items() if n[0] == "1"})
+
+
+def test_an_open_view_is_asked_of_the_middle_slice(open_series: Path) -> None:
     seen = []
 
     def recognise(pixels):
         seen.append(pixels.shape)
-        return View.SAGITTAL_T2
+        return Look({View.SAGITTAL_T2: 0.97, View.SAGITTAL_T1: 0.02}, 0.01)
 
-    files = {n: d for n, d in stack_of_files(SeriesDescription="LUMBAR").items() if n[0] == "1"}
-    study = read_study(write(tmp_path, files), recognise=recognise)
+    study = read_study(open_series, recognise=recognise)
     assert len(seen) == 1
     assert study.series[0].view is View.SAGITTAL_T2
-    assert study.series[0].reason.endswith("its middle slice looks like Sagittal T2/STIR")
+    assert study.series[0].reason.endswith("its picture looks like Sagittal T2/STIR (0.98)")
 
 
-def test_an_opinion_that_contradicts_the_geometry_is_not_taken(
+@pytest.mark.parametrize(
+    "recognise",
+    [looks_like(sagittal_t1=0.55, sagittal_t2=0.4, other=0.05), looks_like(axial_t2=1.0)],
+    ids=["unsure", "against the geometry"],
+)
+def test_a_look_that_does_not_decide_leaves_the_view_open(
+    open_series: Path, recognise: Recognise
+) -> None:
+    study = read_study(open_series, recognise=recognise)
+    assert study.series[0].view is None
+    assert "its picture does not decide it" in study.series[0].reason
+
+
+def test_a_picture_that_is_no_lumbar_mr_is_refused_by_name(tmp_path: Path) -> None:
+    path = write(tmp_path, {"cat.png": encode_png(np.eye(99, dtype=np.uint8))}) / "cat.png"
+    with pytest.raises(InputError, match=r"cat\.png.*not recognised as a lumbar MR slice") as error:
+        read_study(path, recognise=looks_like(other=0.99))
+    assert not isinstance(error.value, FormatError)
+    told = read_study(path, recognise=looks_like(other=0.99), views=View.SAGITTAL_T1)
+    assert told.series[0].view is View.SAGITTAL_T1
+
+
+def test_a_series_that_is_no_lumbar_mr_is_of_no_use_beside_others(
     tmp_path: Path, stack_of_files
 ) -> None:
-    files = {n: d for n, d in stack_of_files(SeriesDescription="LUMBAR").items() if n[0] == "1"}
-    study = read_study(write(tmp_path, files), recognise=lambda _: View.AXIAL_T2)
-    assert study.series[0].view is None
+    files = stack_of_files()
+    photo = encode_png(np.eye(99, dtype=np.uint8))
+    root = write(tmp_path, files | {"1.2.3/photo/1.png": photo})
+    study = read_study(root, recognise=looks_like(other=0.99), all_series=True)
+    assert [series.view for series in study.series] == [*View, None]
+    assert "not recognised" in study.series[-1].reason
 
 
 def test_an_archive_inside_an_archive_is_listed_not_opened(stack_of_files) -> None:

@@ -1,0 +1,59 @@
+"""An opinion on a bare picture, and what it makes of a series that the headers leave open.
+
+imaging looks at no picture itself: it asks a callable (`Recognise`), and at one slice a series.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lumbar.domain import View
+from lumbar.errors import InputError
+from lumbar.imaging.roles import Role
+
+__all__ = ["NO_LUMBAR_MR", "Look", "Recognise", "refuse_other_pictures", "role_by_look"]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one slice looks like: the share of each view, and of no lumbar MRI at all; sum 1."""
+
+    views: Mapping[View, float]
+    other: float
+
+
+Recognise = Callable[[NDArray[np.float32]], Look]
+"""An opinion on one slice `[rows, columns]`, hung as `resample.frame_of` turns it."""
+
+DECIDED = 0.8
+"""Share that a view needs among those that the headers leave open."""
+NO_LUMBAR_MR = 0.5
+"""Share of `Look.other` from which a picture counts as no lumbar MRI; a view needs as much."""
+
+
+def role_by_look(role: Role, look: Look) -> Role:
+    """An open role after a look at a slice of the series: decided, refused or still open."""
+    if look.other >= NO_LUMBAR_MR:
+        reason = f"not recognised as a lumbar MR slice (it looks like none: {look.other:.2f})"
+        return Role(None, f"{role.reason}; {reason}", refused=True)
+    shares = {view: look.views.get(view, 0.0) for view in role.open_}
+    best = max(shares, key=lambda view: shares[view])
+    share = shares[best] / max(sum(shares.values()), 1e-9)
+    if shares[best] < NO_LUMBAR_MR or share < DECIDED:
+        likest = f"{best.description} {shares[best]:.2f}"
+        return replace(role, reason=f"{role.reason}; its picture does not decide it ({likest})")
+    return Role(best, f"{role.reason}; its picture looks like {best.description} ({share:.2f})")
+
+
+def refuse_other_pictures(roles: Sequence[Role], source: str) -> None:
+    """Raise InputError naming a file where every series was looked at and none is a lumbar MRI."""
+    if roles and all(role.refused for role in roles):
+        others = f" (and {len(roles) - 1} more series)" if len(roles) > 1 else ""
+        raise InputError(
+            f"{source}: {roles[0].reason}{others}; send slices of a lumbar MRI, or say which view "
+            "it is where you know better"
+        )

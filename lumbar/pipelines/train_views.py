@@ -1,0 +1,135 @@
+"""train, for the view classifier: a plain loop on one machine, resumed from its last epoch.
+
+Its pictures fit in memory and its epochs take seconds, so there is nothing for Ray to do.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from lumbar.config import Recipe
+from lumbar.grading.fit import Place, fit, pick_precision
+from lumbar.grading.recognise import write_weights
+from lumbar.grading.store import Part
+from lumbar.grading.view_task import ShownPicture, ViewStore, ViewTask
+from lumbar.pipelines.history import progress_line, write_history
+from lumbar.pipelines.output import read_json, whole_file, write_json
+from lumbar.pipelines.package_pictures import TRAINED_ON
+from lumbar.pipelines.results import RESULT
+from lumbar.pipelines.train import claim, with_absolute_paths
+from lumbar.pipelines.view_pictures import learned_pictures
+
+__all__ = ["gathered", "train_views"]
+
+STATE, PICTURES = "state.pt", "pictures.npz"
+
+
+def train_views(recipe: Recipe) -> dict[str, Any]:
+    """Train the classifier as `recipe.views` says; the job's last line.
+
+    Writes `views.safetensors`, `views.json` (its card), `history.jsonl` and `result.json` into the
+    run's folder. Pictures are gathered once into the recipe's cache.
+    """
+    began = time.monotonic()
+    recipe = with_absolute_paths(recipe)
+    assert recipe.views is not None
+    claim(recipe)
+    result = read_json(recipe.folder / RESULT)
+    if result is not None:
+        return {**result, "finished_before": True}
+    torch.set_num_threads(recipe.workers.threads)
+    store = gathered(recipe)
+    task = ViewTask(recipe, store)
+    model = _fitted(recipe, task)
+    counts = Counter(store.sources[row] for row in store.where(recipe, Part.TRAINING).tolist())
+    figures = dict(task.validate(model))
+    write_weights(recipe.folder, model, _card(recipe, counts, figures))
+    result = {
+        "name": recipe.name,
+        "weights": str(recipe.folder / "views.safetensors"),
+        "pictures": dict(sorted(counts.items())),
+        "validation": figures,
+        "wall_seconds": round(time.monotonic() - began, 1),
+    }
+    write_json(recipe.folder / RESULT, result)
+    return {**result, "finished_before": False}
+
+
+def gathered(recipe: Recipe) -> ViewStore:
+    """The pictures of a recipe, from its cache; there they are put where it has none yet."""
+    path = recipe.cache / PICTURES
+    if not path.is_file():
+        shown = learned_pictures(recipe)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as draft, draft.open("wb") as stream:
+            np.savez(
+                stream,
+                pixels=np.stack([one.pixels for one in shown]),
+                answers=np.array([one.answer for one in shown]),
+                sources=np.array([one.source for one in shown]),
+                patients=np.array([one.patient for one in shown]),
+            )
+    with np.load(path) as kept:
+        rows = zip(
+            kept["pixels"],
+            kept["answers"].tolist(),
+            kept["sources"].tolist(),
+            kept["patients"].tolist(),
+            strict=True,
+        )
+        return ViewStore.of([ShownPicture(*row) for row in rows])
+
+
+def _fitted(recipe: Recipe, task: ViewTask) -> nn.Module:
+    assert recipe.views is not None
+    device = torch.device("cuda" if recipe.workers.gpu else "cpu")
+    path = recipe.folder / STATE
+    saved = torch.load(path, weights_only=True) if path.is_file() else None
+    history: list[dict[str, Any]] = [] if saved is None else saved.pop("history")
+    epochs = {task.name: recipe.views.epochs}
+
+    def on_epoch(record: dict[str, Any], state: Callable[[], dict[str, Any]]) -> None:
+        history.append(record)
+        with whole_file(path) as draft:
+            torch.save({**state(), "history": history}, draft)
+        write_history(recipe.folder, history)
+        print(progress_line(record, epochs), flush=True)
+
+    bf16 = pick_precision(recipe.workers.precision, device)
+    place = Place(device=device, bf16=bf16, checkpoint=saved)
+    return fit(task, recipe.views, recipe.seed, place, on_epoch)
+
+
+def _card(
+    recipe: Recipe, counts: Mapping[str, int], figures: Mapping[str, float]
+) -> dict[str, Any]:
+    real = any(source.startswith(("rsna", "spider", "full")) for source in counts)
+    return {
+        "name": recipe.name,
+        "intended_use": (
+            "Research use only - not a medical device. Tells whether a bare picture is a sagittal "
+            "T1, sagittal T2/STIR or axial T2 slice of a lumbar spine, or none of them."
+        ),
+        "trained_on": {
+            "pictures": dict(sorted(counts.items())),
+            "packages": {p.name: p.version for p in TRAINED_ON} if counts.get("package") else {},
+            "held_out_fold": recipe.data.held_out,
+            "folds": recipe.data.folds,
+        },
+        "licences": (
+            "RSNA 2024 Lumbar Spine images (research, no commerce) and SPIDER (CC BY 4.0): the "
+            "weights follow the stricter, research only."
+            if real
+            else "Apache-2.0 (learned from drawn pictures only)."
+        ),
+        "calibration": {name: round(value, 4) for name, value in figures.items()},
+        "recipe": json.loads(recipe.model_dump_json(include={"seed", "data", "views"})),
+    }

@@ -59,6 +59,12 @@ def parser() -> ArgumentParser:
         help="labels of the training part (a train.csv): adds score_prior, the score of always "
         "answering their weighted share",
     )
+    add(
+        "--cache",
+        type=existing_path,
+        help="folder that jobs/prepare.py wrote of the same studies: adds locator_error_mm, how "
+        "far the points of a grades.parquet lie from the given ones",
+    )
     return arguments
 
 
@@ -67,7 +73,9 @@ def main(arguments: Namespace) -> dict[str, Any]:
     from lumbar.grading.metrics import label_array, weighted_prior
     from lumbar.imaging.tables import read_labels
     from lumbar.pipelines.evaluate import evaluate, write_metrics
+    from lumbar.pipelines.yardsticks import locator_error
     from lumbar.reports.predictions import read_predictions
+    from lumbar.reports.schema import read_grades
     from lumbar.reports.tables import metrics_table
 
     predictions = read_predictions(arguments.predictions)
@@ -76,6 +84,10 @@ def main(arguments: Namespace) -> dict[str, Any]:
         labels = read_labels(arguments.prior)
         prior = weighted_prior(label_array(labels, list(labels)))
     metrics = evaluate(predictions, read_labels(arguments.truth), Rule(arguments.rule), prior)
+    if arguments.cache:
+        metrics["locator_error_mm"] = locator_error(
+            arguments.cache, read_grades(arguments.predictions)
+        )
     path = write_metrics(metrics, arguments.output)
     print(f"{metrics_table(metrics)}\n\nwritten to {path}\n")
     return metrics

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from lumbar.config import Recipe
-from lumbar.domain import Cell, Condition, Family, Severity
+from lumbar.domain import Cell, Condition, Family, Level, Severity
 from lumbar.grading.baseline import CropSet, baseline_balanced_accuracy
 from lumbar.grading.measures import measure
 from lumbar.grading.metrics import label_array
@@ -58,27 +59,34 @@ def oracle(cohort: Path, labels: Labels, study_ids: Sequence[str]) -> float | No
     return measure(label_array(labels, study_ids), grades).balanced_accuracy
 
 
-def locator_error(cache: Path, grades: pa.Table) -> dict[str, dict[str, float]]:
-    """Distance in mm from located to given points of graded cells, a family: n, median, p90."""
+def locator_error(cache: Path, grades: pa.Table) -> dict[str, dict[str, Any]]:
+    """Distance in mm from located to given points, a family: n, median, p90, and median a level.
+
+    Only cells with both points count: graded ones of a cache's labelled studies.
+    """
     given = {
         (row["study_id"], row["condition"], row["level"]): row["point_mm"]
         for row in read_table(cache, "points").to_pylist()
     }
-    distances: dict[Family, list[float]] = {family: [] for family in Family}
+    distances: dict[Family, list[tuple[str, float]]] = {family: [] for family in Family}
     for row in grades.to_pylist():
         point = given.get((row["study_id"], row["condition"], row["level"]))
         found = row["evidence"] and row["evidence"]["point_mm"]
         if point and found:
             distance = float(np.linalg.norm(np.subtract(found, point)))
-            distances[Condition(row["condition"]).family].append(distance)
+            distances[Condition(row["condition"]).family].append((row["level"], distance))
+    return {family.value: _spread(found) for family, found in distances.items() if found}
+
+
+def _spread(distances: Sequence[tuple[str, float]]) -> dict[str, Any]:
+    """Figures of (level, mm) pairs."""
+    values = [mm for _, mm in distances]
+    levels = {level.value: [mm for name, mm in distances if name == level] for level in Level}
     return {
-        family.value: {
-            "n": len(values),
-            "median": round(float(np.median(values)), 3),
-            "p90": round(float(np.percentile(values, 90)), 3),
-        }
-        for family, values in distances.items()
-        if values
+        "n": len(values),
+        "median": round(float(np.median(values)), 3),
+        "p90": round(float(np.percentile(values, 90)), 3),
+        "levels": {name: round(float(np.median(mm)), 3) for name, mm in levels.items() if mm},
     }
 
 

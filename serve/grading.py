@@ -10,7 +10,8 @@ from lumbar.domain import Basis, View
 from lumbar.errors import InputError
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.grader import Grader
-from lumbar.imaging import Study, read_uploaded
+from lumbar.imaging import StudyFiles, find_uploaded, read_study
+from lumbar.imaging.files import Files
 from lumbar.pipelines.selftest import run_selftest
 from serve.answer import Answer, ModelAnswer, answer_of
 from serve.logs import unexpected
@@ -64,7 +65,8 @@ class GradingService:
         try:
             check_archives(upload.files, self._limits)
             began = time.perf_counter()
-            study = _only(read_uploaded(upload.files, views=view))
+            found, files = _only(find_uploaded(upload.files, limits=self._limits.archive))
+            study = read_study(found, files=files, views=view)
             seconds = {"read": time.perf_counter() - began}
             return answer_of(study, self._grader.grade(study), upload.names, seconds)
         except Refused as refusal:
@@ -75,7 +77,7 @@ class GradingService:
             return unexpected(error)
 
 
-def _only(studies: list[Study]) -> Study:
+def _only(studies: list[tuple[StudyFiles, Files]]) -> tuple[StudyFiles, Files]:
     if len(studies) == 1:
         return studies[0]
     raise Refused(

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lumbar.domain import Basis
 from lumbar.errors import ConfigError
+from lumbar.imaging.archives import UPLOADED, ArchiveLimits
 
 __all__ = ["LOOPBACK", "Limits", "ServeArguments", "check_host"]
 
@@ -30,11 +31,11 @@ class Limits(Section):
 
     request_bytes: Positive = 512 * 2**20
     """A study of the challenge has 18 MB; high-resolution ones stay below 300 MB."""
-    files: Positive = 5_000
+    files: Positive = UPLOADED.entries
     """Uploaded, or in an archive: ten times a long study."""
-    unpacked_bytes: Positive = 2 * 2**30
+    unpacked_bytes: Positive = UPLOADED.unpacked_bytes
     """What an archive may unpack to. No more than memory can hold."""
-    zip_ratio: Positive = 100
+    zip_ratio: Positive = UPLOADED.ratio
     """Unpacked to packed bytes. Packed MRI stays below 10; a bomb reaches 1,000 and more."""
     uploads_at_once: Positive = 8
     """Received, waiting or graded together; each may hold `request_bytes`. One more is sent away
@@ -43,6 +44,11 @@ class Limits(Section):
     """For the body to arrive: 512 MiB at 36 Mbit/s. A client that stalls is cut off."""
     study_s: Seconds = 120.0
     """From the last byte to the answer, waiting for its turn included."""
+
+    @property
+    def archive(self) -> ArchiveLimits:
+        """Those of an archive."""
+        return ArchiveLimits(self.files, self.unpacked_bytes, self.zip_ratio)
 
     @property
     def request_s(self) -> float:

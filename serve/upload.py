@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import zipfile
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
+from lumbar.imaging.archives import excess
 from lumbar.imaging.png import is_png
 from serve.problems import HOW_TO_SEND, Problem, Refused, too_large
 from serve.settings import Limits
@@ -22,7 +21,6 @@ from serve.settings import Limits
 __all__ = ["Upload", "check_archives", "name_files", "receive_upload"]
 
 ZIP = b"PK\x03\x04"
-CENTRAL_HEADER = b"PK\x01\x02"
 LOOSE = "upload"
 """Pictures sent without a folder are one series of a study of this name: a PNG has no ids."""
 
@@ -90,27 +88,8 @@ def check_archives(files: Mapping[str, bytes], limits: Limits) -> None:
     Only its directory is read. A member cannot unpack to more than the directory says of it.
     """
     for name, data in files.items():
-        if data[:4] == ZIP:
-            _check_archive(name, data, limits)
-
-
-def _check_archive(name: str, data: bytes, limits: Limits) -> None:
-    # Counted first: a directory of a million entries takes half a gigabyte once parsed.
-    if data.count(CENTRAL_HEADER) > 2 * limits.files:
-        raise Refused(_too_many(limits, f"{name} holds"))
-    try:
-        members = zipfile.ZipFile(io.BytesIO(data)).infolist()
-    except Exception:  # what is wrong with it, imaging says when it reads it
-        return
-    if len(members) > limits.files:
-        raise Refused(_too_many(limits, f"{name} holds"))
-    unpacked = sum(member.file_size for member in members)
-    if unpacked > limits.unpacked_bytes:
-        detail = f"{name} unpacks to more than {_mib(limits.unpacked_bytes)}"
-        raise Refused(too_large("unpacked-bytes", detail, "send one study without its reports"))
-    if unpacked > limits.zip_ratio * len(data):
-        detail = f"{name} unpacks to more than {limits.zip_ratio} times its size"
-        raise Refused(too_large("zip-ratio", detail, "send the files without packing them"))
+        if data[:4] == ZIP and (over := excess(data, limits.archive)):
+            raise Refused(too_large(over.limit, f"{name} {over.words}", over.hint))
 
 
 async def _read(form: FormData) -> Upload:

@@ -9,6 +9,7 @@ from lumbar.imaging.read import (
     DescribedSeries,
     StudyDescription,
     describe_study,
+    find_uploaded,
     read_study,
     read_uploaded,
 )
@@ -62,6 +63,7 @@ __all__ = [
     "describe_study",
     "displayed",
     "find_studies",
+    "find_uploaded",
     "frame_of",
     "nearest_slice",
     "neighbours",

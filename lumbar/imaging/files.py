@@ -13,11 +13,9 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from lumbar.errors import FormatError
+from lumbar.imaging.archives import ZipFiles
 
-__all__ = ["Files", "FolderFiles", "MemoryFiles", "ZipFiles", "open_files"]
-
-MAX_MEMBER_BYTES = 512 * 2**20
-"""A member of an archive that unpacks to more than this is refused unread."""
+__all__ = ["Files", "FolderFiles", "MemoryFiles", "open_files"]
 
 
 class Files(Protocol):
@@ -36,7 +34,7 @@ class Files(Protocol):
 
 
 class FolderFiles:
-    """The files below a folder; links that lead out of it are left alone."""
+    """The files below a folder; links to other folders are not followed."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -91,50 +89,6 @@ class MemoryFiles:
             raise FormatError(f"{name}: no such file in {self.uri}") from None
 
 
-class ZipFiles:
-    """The members of a zip archive, read one at a time and never unpacked to disk."""
-
-    def __init__(self, archive: Path | bytes, uri: str = "") -> None:
-        self.uri = uri or (str(archive) if isinstance(archive, Path) else "upload.zip")
-        try:
-            source = archive if isinstance(archive, Path) else io.BytesIO(archive)
-            self._archive = zipfile.ZipFile(source)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise FormatError(f"{self.uri}: no zip archive, or a damaged one") from error
-        self._members = {
-            member.filename: member
-            for member in self._archive.infolist()
-            if not member.is_dir() and not _hidden(member.filename)
-        }
-
-    def names(self) -> list[str]:
-        """Every member's name, sorted; hidden ones and a Mac's resource forks are passed over."""
-        return sorted(self._members)
-
-    @property
-    def unpacked_bytes(self) -> int:
-        """What the archive says that all its members unpack to."""
-        return sum(member.file_size for member in self._members.values())
-
-    def open(self, name: str) -> BinaryIO:
-        """A stream of one member's bytes."""
-        return io.BytesIO(self.read(name))
-
-    def read(self, name: str) -> bytes:
-        """One member's bytes; FormatError where it is encrypted, damaged or too large."""
-        member = self._members.get(name)
-        if member is None:
-            raise FormatError(f"{name}: no such member in {self.uri}")
-        if member.flag_bits & 1:
-            raise FormatError(f"{name}: encrypted; send the archive without a password")
-        if member.file_size > MAX_MEMBER_BYTES:
-            raise FormatError(f"{name}: unpacks to more than {MAX_MEMBER_BYTES >> 20} MiB")
-        try:
-            return self._archive.read(member)
-        except Exception as error:  # zlib, CRC and unknown methods each raise their own kind
-            raise FormatError(f"{name}: damaged in the archive; pack it again") from error
-
-
 def open_files(uri: str | Path) -> Files:
     """The files of a folder or of a zip archive. Raises FormatError where it is neither."""
     path = Path(uri)
@@ -155,7 +109,3 @@ def _walk(folder: Path) -> list[tuple[str, list[str], list[str]]]:
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         found.append((parent, folders, names))
     return found
-
-
-def _hidden(name: str) -> bool:
-    return any(part.startswith((".", "__MACOSX")) for part in name.split("/"))

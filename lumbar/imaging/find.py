@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from lumbar.errors import DecodeError, FormatError, InputError
+from lumbar.imaging.archives import archive_kind
 from lumbar.imaging.files import Files, FolderFiles, open_files
 from lumbar.imaging.headers import Header, read_headers
 from lumbar.imaging.layout import laid_out, laid_out_folder, place_of
@@ -75,13 +76,15 @@ def file_headers(files: Files, name: str) -> tuple[Header, ...]:
     Raises FormatError with the reason where it is neither, DecodeError where it is damaged.
     """
     with files.open(name) as stream:
-        head = stream.read(32)
+        head = stream.read(512)
         stream.seek(0)
         if is_png(head):
             study_id, series_id, number = place_of(name)
             return (png_header(head, name, study_id, series_id, number),)
-        if head[:4] == b"PK\x03\x04":
+        if (kind := archive_kind(head)) == "zip":
             raise FormatError(f"{name}: an archive inside an archive is not opened")
+        if kind:
+            raise FormatError(f"{name}: a {kind} archive is not opened; pack the files as zip")
         return read_headers(stream, name)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
 
@@ -34,6 +35,24 @@ def isolated_headers(
     return zip(names, answers(_headers_in_child, pieces), strict=True)
 
 
+class _Kept:
+    """Files that are read twice, their bytes kept in between: unpacking them again takes longer."""
+
+    def __init__(self, files: Files) -> None:
+        self.uri, self._files, self._kept = files.uri, files, dict[str, bytes]()
+
+    def names(self) -> list[str]:
+        return self._files.names()
+
+    def open(self, name: str) -> BinaryIO:
+        return io.BytesIO(self.read(name))
+
+    def read(self, name: str) -> bytes:
+        if name not in self._kept:
+            self._kept[name] = self._files.read(name)
+        return self._kept[name]
+
+
 class IsolatedReader:
     """Has headers parsed and pictures decoded in a child process; only bytes pass through here.
 
@@ -49,6 +68,8 @@ class IsolatedReader:
         series_of = {n: series.series_id for series in self._study.series for n in series.files}
         found: list[Header] = []
         aside: list[SetAside] = []
+        if pictures and not isinstance(self._files, FolderFiles):
+            self._files = _Kept(self._files)
         for name, headers in isolated_headers(self._files, list(series_of)):
             if isinstance(headers, InputError):
                 aside.append(set_aside(name, headers))

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from lumbar.domain import View
 from lumbar.errors import FormatError, InputError
+from lumbar.imaging.archives import UPLOADED, ArchiveLimits, ZipFiles
 from lumbar.imaging.assemble import Stack, arrange, one_patient, rank
-from lumbar.imaging.files import Files, FolderFiles, MemoryFiles, ZipFiles, open_files
+from lumbar.imaging.files import Files, FolderFiles, MemoryFiles, open_files
 from lumbar.imaging.find import find_in, find_studies, series_of
 from lumbar.imaging.headers import Header
 from lumbar.imaging.look import Recognise, refuse_other_pictures, role_by_look
@@ -24,12 +25,10 @@ __all__ = [
     "DescribedSeries",
     "StudyDescription",
     "describe_study",
+    "find_uploaded",
     "read_study",
     "read_uploaded",
 ]
-
-MAX_UPLOAD_BYTES = 2 * 2**30
-"""An uploaded archive that says it unpacks to more than this is refused unread."""
 
 Told = View | Mapping[str, View] | None
 """What a caller knows of the views: one for every series, or one a series id."""
@@ -123,20 +122,29 @@ def read_uploaded(
 ) -> list[Study]:
     """The studies of files sent as bytes, by name: DICOM, PNG and zip archives of them.
 
-    `trusted` as in `read_study`. Raises FormatError where there is no picture among them,
-    InputError for mixed patients.
+    `trusted` as in `read_study`. Raises as `find_uploaded` does, and InputError for mixed patients.
+    """
+    return [
+        _read(study, files, recognise, views, all_series, trusted)
+        for study, files in find_uploaded(uploads, trusted=trusted)
+    ]
+
+
+def find_uploaded(
+    uploads: Mapping[str, bytes], *, trusted: bool = False, limits: ArchiveLimits = UPLOADED
+) -> list[tuple[StudyFiles, Files]]:
+    """The studies of files sent as bytes, with the files that `read_study` opens them from.
+
+    `limits` are those of each archive. Raises FormatError where there is no picture among the
+    files or an archive exceeds its limits.
     """
     if not uploads:
         raise FormatError("nothing was sent; send DICOM or PNG files, or a zip of them")
     archives = {name: data for name, data in uploads.items() if data[:4] == b"PK\x03\x04"}
     plain = {name: data for name, data in uploads.items() if name not in archives}
     sources: list[Files] = [MemoryFiles(plain)] if plain else []
-    sources += [_archive(data, name) for name, data in archives.items()]
-    return [
-        _read(study, files, recognise, views, all_series, trusted)
-        for files in sources
-        for study in find_in(files, trusted=trusted)
-    ]
+    sources += [ZipFiles(data, name, limits) for name, data in archives.items()]
+    return [(study, files) for files in sources for study in find_in(files, trusted=trusted)]
 
 
 def _read(
@@ -219,13 +227,6 @@ def _recognised(role: Role, header: Header, reader: Reader, recognise: Recognise
     if isinstance(instance, InputError):
         return role
     return role_by_look(role, recognise(frame_of(instance.plane).turn(instance.pixels)))
-
-
-def _archive(data: bytes, name: str) -> ZipFiles:
-    archive = ZipFiles(data, name)
-    if archive.unpacked_bytes > MAX_UPLOAD_BYTES:
-        raise FormatError(f"{name}: unpacks to more than {MAX_UPLOAD_BYTES >> 30} GiB")
-    return archive
 
 
 def _only(studies: list[StudyFiles], where: str) -> StudyFiles:

@@ -176,7 +176,7 @@ class ViewSettings(Optimisation):
     learning_rate: float = Field(default=3e-3, gt=0)
     weight_decay: float = Field(default=0.02, ge=0)
     ema: Share = 0.99
-    augmentation: Augmentation = Augmentation(scale=0.3, rotation_deg=12, shift=0.1, contrast=0.3)
+    augmentation: Augmentation = Augmentation(scale=0.2, rotation_deg=8, shift=0.07, contrast=0.2)
 
 
 class WorkerSettings(Section):

@@ -3,6 +3,8 @@
 The task is that of the RSNA 2024 Lumbar Spine Degenerative Classification challenge: five
 conditions at five levels, 25 findings a study, each Normal/Mild, Moderate or Severe. Only this
 module knows how the challenge spells its columns, rows and series descriptions.
+
+Long because the field's words belong into one place.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ __all__ = [
     "Side",
     "Status",
     "StudyGrades",
+    "UnsidedFinding",
     "View",
 ]
 
@@ -114,6 +117,15 @@ class Family(StrEnum):
             Family.CANAL: View.SAGITTAL_T2,
             Family.FORAMINAL: View.SAGITTAL_T1,
             Family.SUBARTICULAR: View.AXIAL_T2,
+        }[self]
+
+    @property
+    def condition(self) -> str:
+        """The spelling of a condition without its side, e.g. `neural_foraminal_narrowing`."""
+        return {
+            Family.CANAL: "spinal_canal_stenosis",
+            Family.FORAMINAL: "neural_foraminal_narrowing",
+            Family.SUBARTICULAR: "subarticular_stenosis",
         }[self]
 
 
@@ -274,8 +286,28 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
+class UnsidedFinding:
+    """A grade of a lone slice that is no row's: its `level`, its `side` or both are unknown (None).
+
+    Without a level the probabilities are the mean of those that the five levels would have.
+    """
+
+    family: Family
+    level: Level | None
+    side: Side | None
+    severity: Severity
+    probabilities: tuple[float, float, float]
+    basis: Basis
+    reason: str
+    evidence: Evidence
+
+
+@dataclass(frozen=True, slots=True)
 class StudyGrades:
-    """The 25 findings of one study, always all of them and in the order of `CELLS`."""
+    """The 25 findings of one study, always all of them and in the order of `CELLS`.
+
+    `unsided` are grades of lone slices that belong to no row, which the rows' reasons say.
+    """
 
     study_id: str
     findings: tuple[Finding, ...]
@@ -283,6 +315,7 @@ class StudyGrades:
     bundle: str
     seconds: Mapping[str, float] = field(default_factory=dict)
     """Where the time went, by stage: read, decode, locate, crop, grade."""
+    unsided: tuple[UnsidedFinding, ...] = ()
 
     def __post_init__(self) -> None:
         if tuple(finding.cell for finding in self.findings) != CELLS:

@@ -1,4 +1,7 @@
-"""The JSON of an answer, in snake_case: the 25 findings, what they rest on, what was set aside."""
+"""The JSON of an answer, in snake_case: the 25 findings, what they rest on, what was set aside.
+
+`unsided` has what a lone slice shows and no row can say.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +18,10 @@ from lumbar.domain import (
     Level,
     LevelNumbering,
     Severity,
+    Side,
     Status,
     StudyGrades,
+    UnsidedFinding,
     View,
 )
 from lumbar.imaging import Study
@@ -69,6 +74,21 @@ class FindingPart(Part):
     evidence: EvidencePart | None
 
 
+class UnsidedPart(Part):
+    """A grade of a lone slice that is none of the 25: its level, its side or both are unknown."""
+
+    condition: Literal[
+        "spinal_canal_stenosis", "neural_foraminal_narrowing", "subarticular_stenosis"
+    ]
+    level: Level | None
+    side: Side | None
+    severity: Literal["Normal/Mild", "Moderate", "Severe"]
+    probabilities: ProbabilitiesPart
+    basis: Basis
+    reason: str
+    evidence: EvidencePart
+
+
 class SeriesPart(Part):
     """A series of the study: the view that it was taken for, and why."""
 
@@ -94,6 +114,8 @@ class Answer(Part):
     level_numbering: LevelNumbering
     notice: Literal["Research use only - not a medical device"] = NOTICE
     findings: tuple[FindingPart, ...]
+    unsided: tuple[UnsidedPart, ...]
+    """What lone slices show that is none of the 25 findings' grade; empty for a whole study."""
     series: tuple[SeriesPart, ...]
     set_aside: tuple[SetAsidePart, ...]
     seconds: Mapping[str, float]
@@ -119,6 +141,7 @@ def answer_of(
         bundle=grades.bundle,
         level_numbering=grades.level_numbering,
         findings=tuple(map(_finding, grades.findings)),
+        unsided=tuple(map(_unsided, grades.unsided)),
         series=tuple(
             SeriesPart(series_id=s.series_id, view=s.view, reason=s.reason, slices=len(s))
             for s in study.series
@@ -131,15 +154,33 @@ def answer_of(
     )
 
 
+def _unsided(finding: UnsidedFinding) -> UnsidedPart:
+    return UnsidedPart.model_validate(
+        {
+            "condition": finding.family.condition,
+            "level": finding.level,
+            "side": finding.side,
+            "severity": finding.severity.label,
+            "probabilities": _named(finding.probabilities),
+            "basis": finding.basis,
+            "reason": finding.reason,
+            "evidence": _evidence(finding.evidence),
+        }
+    )
+
+
+def _named(shares: tuple[float, float, float]) -> dict[str, float]:
+    return {s.column: p for s, p in zip(Severity, shares, strict=True)}
+
+
 def _finding(finding: Finding) -> FindingPart:
     shares = finding.probabilities
-    named = {s.column: p for s, p in zip(Severity, shares or (), strict=False)}
     return FindingPart.model_validate(
         {
             "condition": finding.cell.condition,
             "level": finding.cell.level,
             "severity": finding.severity.label if finding.severity is not None else None,
-            "probabilities": named if shares else None,
+            "probabilities": _named(shares) if shares else None,
             "status": finding.status,
             "reason": finding.reason,
             "basis": finding.basis,

@@ -18,10 +18,13 @@ from lumbar.domain import (
     Evidence,
     Family,
     Finding,
+    Level,
     LevelNumbering,
     Severity,
+    Side,
     Status,
     StudyGrades,
+    UnsidedFinding,
     View,
 )
 from lumbar.errors import BundleError
@@ -29,7 +32,7 @@ from lumbar.grading.bundle import Bundle
 from lumbar.grading.crops import Crops, cut_crops
 from lumbar.grading.fit import autocast, pick_precision
 from lumbar.grading.infer import crop_logits, softmax
-from lumbar.grading.landmarks import Landmark, Landmarks
+from lumbar.grading.landmarks import Landmark, Landmarks, Unplaced
 from lumbar.grading.locate import locate
 from lumbar.grading.rules import apply
 from lumbar.imaging.study import Study
@@ -90,10 +93,18 @@ class Grader:
             crops = cut_crops(study, landmarks, self.bundle.config.crops)
         with watch.stage("grade"):
             shares = dict(zip(crops.cells, self._probabilities(crops), strict=True))
+            loose = [self._unsided(study, unplaced) for unplaced in landmarks.unplaced]
         findings = tuple(self._finding(cell, landmarks, crops, shares.get(cell)) for cell in CELLS)
         sagittal = any(cell.condition.family is Family.CANAL for cell in landmarks.points)
         numbering = landmarks.numbering if sagittal else LevelNumbering.UNCERTAIN
-        return StudyGrades(study.study_id, findings, numbering, self.bundle.name, watch.seconds)
+        return StudyGrades(
+            study.study_id,
+            findings,
+            numbering,
+            self.bundle.name,
+            watch.seconds,
+            tuple(finding for findings in loose for finding in findings),
+        )
 
     def _probabilities(self, crops: Crops) -> NDArray[np.float64]:
         family = torch.tensor([list(Family).index(c.condition.family) for c in crops.cells]).long()
@@ -109,6 +120,46 @@ class Grader:
             bf16=self.bf16,
         )
         return softmax(logits, torch.tensor(temperatures)[family])
+
+    def _unsided(self, study: Study, unplaced: Unplaced) -> list[UnsidedFinding]:
+        """The grades of a lone slice's points; none where the family may not be graded."""
+        basis = self.bundle.config.basis.get(unplaced.family)
+        if basis is None or (self.basis is Basis.REAL and basis is not Basis.REAL):
+            return []
+        crops = cut_crops(study, unplaced.landmarks, self.bundle.config.crops)
+        groups: dict[tuple[Side | None, Level | None], list[int]] = {}
+        for number, cell in enumerate(crops.cells):
+            groups.setdefault(_place(cell, unplaced), []).append(number)
+        shares = self._probabilities(crops)
+        return [
+            self._unsided_finding(unplaced, crops, numbers, place, shares[numbers].mean(axis=0))
+            for place, numbers in groups.items()
+            if np.isfinite(shares[numbers]).all()
+        ]
+
+    def _unsided_finding(
+        self,
+        unplaced: Unplaced,
+        crops: Crops,
+        numbers: list[int],
+        place: tuple[Side | None, Level | None],
+        shares: NDArray[np.float64],
+    ) -> UnsidedFinding:
+        config = self.bundle.config
+        cell = crops.cells[numbers[0]]
+        mark = unplaced.landmarks.points[cell]
+        first, second, third = map(float, shares)
+        side = place[0] if unplaced.side_known else None
+        return UnsidedFinding(
+            unplaced.family,
+            place[1],
+            side,
+            Severity(int(apply(config.rule, shares))),
+            (first, second, third),
+            config.basis[unplaced.family],
+            _how(mark, crops, cell, not unplaced.level_known),
+            _evidence(mark, config.crops.field_mm[mark.series.view or View.SAGITTAL_T2]),
+        )
 
     def _finding(
         self,
@@ -160,11 +211,18 @@ class _Watch:
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
 
 
-def _how(mark: Landmark, crops: Crops, cell: Cell) -> str:
+def _place(cell: Cell, unplaced: Unplaced) -> tuple[Side | None, Level | None]:
+    """What tells a lone slice's points apart: where on the picture, and the level if known."""
+    return cell.condition.side, cell.level if unplaced.level_known else None
+
+
+def _how(mark: Landmark, crops: Crops, cell: Cell, unleveled: bool = False) -> str:
     """What a grade rests on, in words."""
     shown = [list(View)[v] for v in crops.views[crops.rows == crops.cells.index(cell)]]
     views = " and ".join(view.description for view in shown)
     where = "at a given point" if mark.confidence == 1 else "at the located level"
+    if unleveled:
+        where = "at the located point, as the mean of what the five levels would have"
     return f"graded on {views} {where}"
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lumbar.domain import CELLS, Cell, LevelNumbering
+from lumbar.domain import CELLS, Cell, Family, LevelNumbering
 from lumbar.imaging.study import Instance, Series, Study
 from lumbar.imaging.tables import LabelPoint
 
-__all__ = ["LEVEL_DISTANCE_MM", "Landmark", "Landmarks"]
+__all__ = ["LEVEL_DISTANCE_MM", "Landmark", "Landmarks", "Unplaced"]
 
 LEVEL_DISTANCE_MM = 35.0
 """A disc to the next, where a picture has no spacing: an adult's lumbar bodies are 26-29 mm high
@@ -53,12 +53,31 @@ class Landmark:
 
 
 @dataclass(frozen=True, slots=True)
+class Unplaced:
+    """Points of a lone slice, of one family, under cells that stand for several.
+
+    Where the side is unknown a foramen's cell is that of the left; where the level is unknown each
+    point is there under all five levels. `reason` is what the cells' rows say.
+    """
+
+    family: Family
+    landmarks: Landmarks
+    side_known: bool
+    level_known: bool
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Landmarks:
     """The points of a study, and for each cell without one the reason in words."""
 
     points: Mapping[Cell, Landmark]
     reasons: Mapping[Cell, str] = field(default_factory=dict)
     numbering: LevelNumbering = LevelNumbering.CERTAIN
+    unplaced: tuple[Unplaced, ...] = ()
+    """What a lone slice shows of cells that nothing tells apart."""
+    assumed_pixel_mm: float | None = None
+    """Size of a pixel where spacing is unknown and no two levels are there to measure it by."""
 
     @classmethod
     def of_labels(cls, study: Study, labels: Iterable[LabelPoint]) -> Landmarks:
@@ -82,8 +101,10 @@ class Landmarks:
         """Size in mm of a pixel where spacing is unknown, from the distances between levels.
 
         The mean distance of neighbouring levels' points of one condition counts as
-        `LEVEL_DISTANCE_MM`; 1.0 where no two such points are there.
+        `LEVEL_DISTANCE_MM`; 1.0 where no two such points are there. What is assumed goes first.
         """
+        if self.assumed_pixel_mm is not None:
+            return self.assumed_pixel_mm
         distances = []
         for cell, one in self.points.items():
             for other_cell, other in self.points.items():

@@ -2,12 +2,13 @@
 
 The five discs are found on the sagittal T2 slices near the middle of the stack; everything else
 follows through the patient's millimetres - the T1 slices that can show a side's foramina, the
-axial slice of a level - and is refined there by the same network's other heat maps.
+axial slice of a level - and is refined there by the same network's other heat maps. A lone slice
+whose side or level nothing tells is left to `unplaced.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,28 +17,26 @@ from numpy.typing import NDArray
 from lumbar.config import LocatorSettings
 from lumbar.domain import CELLS, Cell, Condition, Family, Level, LevelNumbering, Side, View
 from lumbar.grading.crops import COVER_MM, covering_slice
-from lumbar.grading.heatmaps import chain, peak
-from lumbar.grading.landmarks import Landmark, Landmarks
-from lumbar.grading.pictures import axial_square, map_of, picture, whole_square
-from lumbar.imaging.resample import Square
+from lumbar.grading.landmarks import Landmark, Landmarks, Unplaced
+from lumbar.grading.looks import GAP, HeatMaps, SliceMaps, look_at
+from lumbar.grading.pictures import axial_square, map_of, picture
+from lumbar.grading.unplaced import lone_foramina, lone_recesses
 from lumbar.imaging.study import Instance, Series, Study
 
-__all__ = ["HeatMaps", "locate"]
+__all__ = ["locate"]
 
 Array = NDArray[np.float64]
-HeatMaps = Callable[[NDArray[np.uint8]], Array]
-"""Pictures uint8 `[n, p, p]` -> log heat maps `[n, 12, p/4, p/4]`."""
 
 MIDDLE_SLICES = 5
 """Sagittal T2 slices searched for the canal, of an even number of slices one more. The canal is
 15-25 mm wide and a patient lies within a slice or two of the middle of the stack."""
 
-GAP = 2
-"""Least rows of the heat map from one disc to the next: 8 of 128 px, a third of the usual."""
-
 FORAMEN_MM, FORAMEN_SPREAD_MM = 17.0, 5.0
 """Distance of the foramina from the mid-line: between the canal's edge (10 mm) and the pedicles'
 outer border (about 22 mm at L3; Zindrick et al., Spine 12:160, 1987)."""
+
+MIDLINE_SLICES = 3
+"""A T2 series of fewer slices may lie anywhere, so its canal points are no mid-line."""
 
 FORAMEN_LEVEL_MM = 12.0
 """How far a foramen's point lies from the disc's, seen from the side: keeps the level's name."""
@@ -56,12 +55,13 @@ class _Search:
     points: dict[Cell, Landmark] = field(default_factory=dict)
     reasons: dict[Cell, str] = field(default_factory=dict)
     numbering: LevelNumbering = LevelNumbering.CERTAIN
+    unplaced: list[Unplaced] = field(default_factory=list)
 
     def landmarks(self) -> Landmarks:
         self._canal()
         self._foramina()
         self._recesses()
-        return Landmarks(self.points, self.reasons, self.numbering)
+        return Landmarks(self.points, self.reasons, self.numbering, tuple(self.unplaced))
 
     def _canal(self) -> None:
         series = self._first(View.SAGITTAL_T2, Family.CANAL)
@@ -84,10 +84,15 @@ class _Search:
         series = self._first(View.SAGITTAL_T1, Family.FORAMINAL)
         if series is None:
             return
+        known = self._side_is_known(series)
+        if len(series) == 1 and not known:
+            self._leave(lone_foramina(series, self.heat_maps, self.settings), Family.FORAMINAL)
+            return
         looks = self._look(series, range(len(series)))
+        missed = "no sagittal T1 slice shows the {} foramina" if known else _SIDE_UNKNOWN
         for side in Side:
             condition = Condition.of(Family.FORAMINAL, side)
-            best: dict[Level, tuple[float, _Look, Array, float]] = {}
+            best: dict[Level, tuple[float, SliceMaps, Array, float]] = {}
             for look in looks:
                 for level, spot, confidence in self._foramina_on(look, series, side):
                     worth = confidence * self._laterality(series, look, side, level)
@@ -99,10 +104,10 @@ class _Search:
                     _, look, spot, confidence = best[level]
                     self._keep(cell, series, look, spot, confidence)
                 else:
-                    self.reasons[cell] = f"no sagittal T1 slice shows the {side} foramina"
+                    self.reasons[cell] = missed.format(side)
 
     def _foramina_on(
-        self, look: _Look, series: Series, side: Side
+        self, look: SliceMaps, series: Series, side: Side
     ) -> Iterable[tuple[Level, Array, float]]:
         if all(self._laterality(series, look, side, level) == 0 for level in Level):
             return []
@@ -120,21 +125,42 @@ class _Search:
             for level, (spot, confidence) in zip(Level, look.chain(maps, prior), strict=True)
         ]
 
-    def _laterality(self, series: Series, look: _Look, side: Side, level: Level) -> float:
+    def _laterality(self, series: Series, look: SliceMaps, side: Side, level: Level) -> float:
         """How well a slice's distance from the mid-line fits a side's foramina, 0..1."""
         instance = series.instances[look.index]
         if instance.plane is None:
             return 1.0 if instance.side in (side, None) and _told(series) else 0.0
-        canal = self._canal_mm(level)
-        offset = _left_of(instance, canal if canal is not None else _centre(series))
+        middle = self._midline_mm(series, level)
+        if middle is None:
+            return 0.0
+        offset = _left_of(instance, middle)
         lateral = offset if side is Side.LEFT else -offset
         if not 0.3 * FORAMEN_MM < lateral < 2.2 * FORAMEN_MM:
             return 0.0
         return float(np.exp(-(((lateral - FORAMEN_MM) / FORAMEN_SPREAD_MM) ** 2) / 2))
 
+    def _midline_mm(self, series: Series, level: Level) -> Array | None:
+        """A point of the mid-line: the canal on T2, else the middle of a stack wide enough to
+        hold both sides' foramina; None where neither is there."""
+        mark = self.points.get(Cell(Condition.SPINAL_CANAL_STENOSIS, level))
+        if mark is not None and mark.point_mm is not None and len(mark.series) >= MIDLINE_SLICES:
+            return np.asarray(mark.point_mm)
+        return _centre(series) if _width_mm(series) >= 2 * FORAMEN_MM else None
+
+    def _side_is_known(self, series: Series) -> bool:
+        if all(instance.plane is None for instance in series):
+            return _told(series)
+        return any(self._midline_mm(series, level) is not None for level in Level)
+
     def _recesses(self) -> None:
         series = self._first(View.AXIAL_T2, Family.SUBARTICULAR)
         if series is None:
+            return
+        if len(series) == 1 and (
+            series.instances[0].plane is None
+            or all(self._canal_mm(level) is None for level in Level)
+        ):
+            self._leave(lone_recesses(series, self.heat_maps, self.settings), Family.SUBARTICULAR)
             return
         for level in Level:
             self._recess(level)
@@ -157,34 +183,19 @@ class _Search:
             if shown is None:
                 self._give_up(cells.values(), "the axial slice is empty or without contrast")
                 return
-            look = _Look(index, square, self.heat_maps(shown[None])[0])
+            look = SliceMaps(index, square, self.heat_maps(shown[None])[0])
             for cell in cells.values():
-                log_map = look.maps[map_of(cell)]
-                row, column = np.unravel_index(int(log_map.argmax()), log_map.shape)
-                spot, confidence = peak(log_map, int(row), int(column))
-                self._keep(cell, series, look, spot, confidence)
+                self._keep(cell, series, look, *look.highest(map_of(cell)))
             return
         self._give_up(
             cells.values(), f"no axial slice within {COVER_MM:.0f} mm of the level: outside cover"
         )
 
-    def _look(self, series: Series, indices: Iterable[int]) -> list[_Look]:
-        """The heat maps of slices, those that show nothing left out."""
-        squares, pictures, kept = [], [], []
-        for index in indices:
-            square = whole_square(series.instances[index], self.settings)
-            shown = picture(series.instances[index], square)
-            if shown is not None:
-                squares.append(square)
-                pictures.append(shown)
-                kept.append(index)
-        if not kept:
-            return []
-        maps = self.heat_maps(np.stack(pictures))
-        return [_Look(i, s, m) for i, s, m in zip(kept, squares, maps, strict=True)]
+    def _look(self, series: Series, indices: Iterable[int]) -> list[SliceMaps]:
+        return look_at(series, indices, self.heat_maps, self.settings)
 
     def _keep(
-        self, cell: Cell, series: Series, look: _Look, spot: Array, confidence: float
+        self, cell: Cell, series: Series, look: SliceMaps, spot: Array, confidence: float
     ) -> None:
         if confidence < self.settings.min_confidence:
             self.reasons[cell] = (
@@ -207,6 +218,13 @@ class _Search:
             return None
         return series[0]
 
+    def _leave(self, found: Unplaced | None, family: Family) -> None:
+        """What a lone slice shows is no row's; every cell of the family says so."""
+        if found is not None:
+            self.unplaced.append(found)
+        reason = "nothing was found on the lone slice with confidence"
+        self._miss(family, reason if found is None else found.reason)
+
     def _miss(self, family: Family, reason: str) -> None:
         self._give_up((cell for cell in CELLS if cell.condition.family is family), reason)
 
@@ -214,20 +232,7 @@ class _Search:
         self.reasons.update(dict.fromkeys(cells, reason))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Look:
-    """What the network says about one slice: its log heat maps `[12, h, w]` in a square."""
-
-    index: int
-    square: Square
-    maps: Array
-
-    def chain(self, which: slice, prior: Array | None = None) -> list[tuple[Array, float]]:
-        """Points in the square and confidences of five levels that run head to foot."""
-        maps = self.maps[which]
-        guided = maps if prior is None else maps + prior
-        peaks = chain(guided, GAP)
-        return [peak(maps[k], int(row), int(column)) for k, (row, column) in enumerate(peaks)]
+_SIDE_UNKNOWN = "nothing says which side the sagittal T1 slices show"
 
 
 def _middle(slices: int) -> range:
@@ -252,6 +257,14 @@ def _left_of(instance: Instance, point_mm: Array) -> float:
     """How far in mm a sagittal slice lies on the patient's left of a point, at its y and z."""
     assert instance.plane is not None
     return float(-instance.plane.distance(point_mm) / instance.plane.normal[0])
+
+
+def _width_mm(series: Series) -> float:
+    """Distance from the first to the last slice of a sagittal stack; 0 without geometry."""
+    first, last = series.instances[0].plane, series.instances[-1].plane
+    if first is None or last is None:
+        return 0.0
+    return abs(float(first.distance(last.origin_mm)))
 
 
 def _centre(series: Series) -> Array:

@@ -36,7 +36,10 @@ SHARES: Mapping[str, float] = {
     "phantom_coronal": 0.1,
     "phantom_ct": 0.1,
 }
-"""How often a source is drawn among those of its answer; the four answers are drawn alike."""
+"""How often a source is drawn among those of its answer."""
+
+ANSWER_SHARES = (0.36, 0.3, 0.12, 0.22)
+"""How often each of `ANSWERS` is drawn: sagittal T1 and T2 are the hardest to tell apart."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,7 +86,8 @@ class ViewStore:
         each = torch.tensor([SHARES[source] / counts[source] for source in sources])
         answers = self.answers[rows]
         totals = torch.zeros(len(ANSWERS)).index_add(0, answers, each)
-        return each / totals[answers] / int((totals > 0).sum())
+        shares = torch.tensor(ANSWER_SHARES) * (totals > 0)
+        return each / totals[answers] * (shares / shares.sum())[answers]
 
 
 class ViewTask:
@@ -156,7 +160,7 @@ def changed(
         return torch.rand(count, 1, 1, 1, generator=generator) < share
 
     maps = random_maps(count, 1.0, settings, generator)
-    maps[:, 0, :2] *= torch.exp(uniform(-0.25, 0.25, 1))
+    maps[:, 0, :2] *= torch.exp(uniform(-0.15, 0.15, 1))
     maps[:, :, 0] *= torch.where(uniform(0, 1, 1) < 0.5, -1.0, 1.0)
     turned = ((answers == OTHER) | (answers == OTHER - 1)) & (uniform(0, 1) < 0.15)
     maps[turned] = maps[turned][:, [1, 0]]
@@ -165,11 +169,11 @@ def changed(
     coarse = functional.interpolate(
         functional.avg_pool2d(shown, 2), (size, size), mode="bilinear", align_corners=False
     )
-    shown = torch.where(often(0.3), coarse, shown)
+    shown = torch.where(often(0.2), coarse, shown)
     ramp = torch.linspace(-1, 1, size)
-    shade = uniform(-0.5, 0.5, 1, 1, 1) * ramp + uniform(-0.5, 0.5, 1, 1, 1) * ramp[:, None]
-    shown = torch.where(often(0.4), shown * torch.exp(shade), shown)
-    shown = torch.where(often(0.4), shown.clamp_max(255) * uniform(0.8, 2.2, 1, 1, 1), shown)
+    shade = uniform(-0.4, 0.4, 1, 1, 1) * ramp + uniform(-0.4, 0.4, 1, 1, 1) * ramp[:, None]
+    shown = torch.where(often(0.3), shown * torch.exp(shade), shown)
+    shown = torch.where(often(0.3), shown * uniform(0.9, 1.6, 1, 1, 1), shown)
     shown = shown.clamp(0, 255)
-    noise = torch.randn(shown.shape, generator=generator) * uniform(0, 14, 1, 1, 1)
-    return torch.where(often(0.5), (shown + noise).clamp(0, 255), shown)
+    noise = torch.randn(shown.shape, generator=generator) * uniform(0, 10, 1, 1, 1)
+    return torch.where(often(0.3), (shown + noise).clamp(0, 255), shown)

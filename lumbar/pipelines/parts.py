@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,12 +23,14 @@ STUDIES_A_PART = 50
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scored:
-    """What came of one study: 25 rows of GRADES_SCHEMA or None, failures, seconds a stage."""
+    """What came of one study: 25 rows of GRADES_SCHEMA or None, failures, seconds a stage, and
+    `unsided_rows` of a lone slice."""
 
     study_id: str
     grades: pa.Table | None
     failures: tuple[Failure, ...]
     seconds: Mapping[str, float]
+    unsided: tuple[Mapping[str, Any], ...] = ()
 
 
 class Parts:
@@ -68,7 +71,8 @@ class Parts:
                 grades = None
                 if table is not None and row["rows"]:
                     grades = table.slice(row["first"], row["rows"])
-                found.append(Scored(row["study_id"], grades, failures, row["seconds"]))
+                unsided = tuple(row["unsided"])
+                found.append(Scored(row["study_id"], grades, failures, row["seconds"], unsided))
         return sorted(found, key=lambda scored: scored.study_id)
 
     def _notes(self) -> list[Path]:
@@ -82,7 +86,8 @@ class Parts:
             rows = 0 if scored.grades is None else len(scored.grades)
             failures = [asdict(failure) for failure in scored.failures]
             own = {"study_id": scored.study_id, "first": first, "rows": rows}
-            note.append({**own, "failures": failures, "seconds": dict(scored.seconds)})
+            told = {"seconds": dict(scored.seconds), "unsided": list(scored.unsided)}
+            note.append({**own, "failures": failures, **told})
             first += rows
         path = self._folder / f"part-{self._written:06d}.json"
         tables = [scored.grades for scored in self._waiting if scored.grades is not None]

@@ -30,7 +30,13 @@ from lumbar.pipelines.manifest import list_studies
 from lumbar.pipelines.output import read_json, whole_file, write_json
 from lumbar.pipelines.parts import Parts, Scored
 from lumbar.pipelines.stream import stream_actors
-from lumbar.reports.schema import GRADES_SCHEMA, grades_table, write_grades, write_submission
+from lumbar.reports.schema import (
+    GRADES_SCHEMA,
+    grades_table,
+    unsided_rows,
+    write_grades,
+    write_submission,
+)
 
 __all__ = ["ScorePlan", "score"]
 
@@ -108,7 +114,8 @@ class Scorer:
         seconds |= grades.seconds
         failures = damaged_files(files.study_id, study.set_aside)
         table = grades_table([grades])
-        return Scored(files.study_id, table, tuple(failures), seconds)
+        unsided = tuple(unsided_rows(grades))
+        return Scored(files.study_id, table, tuple(failures), seconds, unsided)
 
 
 class _TimedFiles:
@@ -200,7 +207,7 @@ def _commit(
     tables = [one.grades for one in scored if one.grades is not None]
     grades = pa.concat_tables([GRADES_SCHEMA.empty_table(), *tables])
     with whole_file(plan.output / "grades.parquet") as draft:
-        write_grades(grades, draft)
+        write_grades(grades, draft, {one.study_id: one.unsided for one in scored})
     with whole_file(plan.output / "submission.csv") as draft:
         write_submission(grades, bundle.prior, draft)
     failures = [failure for one in scored for failure in one.failures]
@@ -215,6 +222,7 @@ def _commit(
         "rows": len(grades),
         "graded": statuses[Status.GRADED],
         "not_assessed": statuses[Status.NOT_ASSESSED],
+        "unsided": sum(len(one.unsided) for one in scored),
         "failed": len(failures),
         "bundle": bundle.name,
         "seconds": {stage: round(seconds, 3) for stage, seconds in spent.items()},

@@ -2,12 +2,14 @@
 
 A grade's probabilities are calibrated and untilted; they, the severity and the evidence are null
 where the finding was not assessed. The file's metadata carry `schema_version`; a reader refuses
-one that it does not know.
+one that it does not know. What lone slices show that is no row's grade (`StudyGrades.unsided`)
+stands in the metadata too, as JSON under `unsided`: a list a study.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +25,16 @@ __all__ = [
     "SCHEMA_VERSION",
     "grades_table",
     "read_grades",
+    "read_unsided",
     "submission_rows",
+    "unsided_rows",
     "write_grades",
     "write_submission",
 ]
 
 SCHEMA_VERSION = "1"
+
+Unsided = Mapping[str, Sequence[Mapping[str, Any]]]
 
 EVIDENCE_TYPE = pa.struct(
     [
@@ -66,20 +72,51 @@ def grades_table(grades: Sequence[StudyGrades]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=GRADES_SCHEMA)
 
 
-def write_grades(table: pa.Table, path: Path) -> None:
-    """Write a table of grades with its schema version."""
-    pq.write_table(table.cast(GRADES_SCHEMA), path, compression="zstd")
+def unsided_rows(grades: StudyGrades) -> list[dict[str, Any]]:
+    """A study's `unsided` as plain values, in the words of the columns; `level`, `side` or null."""
+    return [
+        {
+            "condition": finding.family.condition,
+            "level": finding.level.value if finding.level else None,
+            "side": finding.side.value if finding.side else None,
+            "severity": finding.severity.label,
+            **_shares(finding.probabilities),
+            "basis": finding.basis.value,
+            "reason": finding.reason,
+            "evidence": _evidence(finding.evidence),
+        }
+        for finding in grades.unsided
+    ]
+
+
+def write_grades(table: pa.Table, path: Path, unsided: Unsided | None = None) -> None:
+    """Write a table of grades with its schema version, and `unsided_rows` by study."""
+    told = {study_id: rows for study_id, rows in sorted((unsided or {}).items()) if rows}
+    metadata = {**GRADES_SCHEMA.metadata, **({b"unsided": json.dumps(told)} if told else {})}
+    schema = GRADES_SCHEMA.with_metadata(metadata)
+    pq.write_table(table.cast(schema), path, compression="zstd")
+
+
+def read_unsided(path: Path) -> dict[str, list[dict[str, Any]]]:
+    """`unsided_rows` by study of a `grades.parquet`; FormatError as `read_grades`."""
+    told = _known_schema(path).metadata.get(b"unsided", b"{}")
+    return dict(json.loads(told))
 
 
 def read_grades(path: Path) -> pa.Table:
     """The table of a `grades.parquet`; FormatError for another file or schema version."""
+    _known_schema(path)
+    table: pa.Table = pq.read_table(path, schema=GRADES_SCHEMA)
+    return table
+
+
+def _known_schema(path: Path) -> pa.Schema:
     try:
         schema = pq.read_schema(path)
     except (OSError, pa.ArrowInvalid) as error:
         raise FormatError(f"{path}: not a Parquet file that can be read ({error})") from error
     _refuse_unknown(schema, path)
-    table: pa.Table = pq.read_table(path, schema=GRADES_SCHEMA)
-    return table
+    return schema
 
 
 def _refuse_unknown(schema: pa.Schema, path: Path) -> None:
@@ -111,10 +148,12 @@ def _rows(study: StudyGrades) -> Iterator[dict[str, Any]]:
 
 
 def _grade(finding: Finding) -> dict[str, str | float | None]:
-    shares = finding.probabilities or (None, None, None)
     severity = finding.severity.label if finding.severity is not None else None
-    named = {f"p_{s.column}": share for s, share in zip(Severity, shares, strict=True)}
-    return {"severity": severity, **named}
+    return {"severity": severity, **_shares(finding.probabilities or (None, None, None))}
+
+
+def _shares(shares: Sequence[float | None]) -> dict[str, float | None]:
+    return {f"p_{s.column}": share for s, share in zip(Severity, shares, strict=True)}
 
 
 def _evidence(evidence: Evidence) -> dict[str, Any]:

@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lumbar.domain import CELLS, StudyGrades
+from lumbar.domain import CELLS, Basis, Family, Severity, Side, StudyGrades, UnsidedFinding
 from lumbar.errors import FormatError
-from lumbar.reports.schema import GRADES_SCHEMA, grades_table, read_grades, write_grades
+from lumbar.reports.schema import (
+    GRADES_SCHEMA,
+    grades_table,
+    read_grades,
+    read_unsided,
+    unsided_rows,
+    write_grades,
+)
 
 
 @pytest.fixture
@@ -87,3 +95,47 @@ def test_an_empty_table_keeps_its_types() -> None:
 def test_parts_can_be_joined(grades: list[StudyGrades]) -> None:
     parts = [grades_table([study]) for study in grades]
     assert pa.concat_tables(parts).equals(grades_table(grades))
+
+
+def lone(study: StudyGrades) -> StudyGrades:
+    """The study with two grades of a lone axial slice, one of them with a side."""
+    evidence = study.findings[0].evidence
+    assert evidence is not None
+    shares = (0.2, 0.5, 0.3)
+    unsided = tuple(
+        UnsidedFinding(
+            Family.SUBARTICULAR,
+            None,
+            side,
+            Severity.MODERATE,
+            shares,
+            Basis.SYNTHETIC,
+            "graded",
+            evidence,
+        )
+        for side in (Side.LEFT, None)
+    )
+    return replace(study, unsided=unsided)
+
+
+def test_grades_without_a_row_stand_in_the_files_metadata(
+    grades: list[StudyGrades], tmp_path: Path
+) -> None:
+    path = tmp_path / "grades.parquet"
+    studies = [lone(grades[0]), grades[1]]
+    write_grades(
+        grades_table(studies), path, {study.study_id: unsided_rows(study) for study in studies}
+    )
+    told = read_unsided(path)
+    assert list(told) == ["100"]
+    assert [(row["condition"], row["level"], row["side"]) for row in told["100"]] == [
+        ("subarticular_stenosis", None, "left"),
+        ("subarticular_stenosis", None, None),
+    ]
+    assert told["100"][0]["severity"] == "Moderate"
+    assert told["100"][0]["p_moderate"] == 0.5
+    assert read_grades(path).equals(grades_table(studies))
+
+
+def test_a_file_without_lone_slices_tells_none(path: Path) -> None:
+    assert read_unsided(path) == {}

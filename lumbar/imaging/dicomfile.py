@@ -105,6 +105,8 @@ def _parsed(stream: BinaryIO, source: str, pixels: bool) -> Dataset:
     dataset = Dataset(_elements(stream, implicit, little, _at_pixels))
     if pixels and isinstance(stream, io.BytesIO):
         _attach_pixels(dataset, stream, implicit, little)
+        if not _ends_well(dataset, stream):
+            raise DecodeError(f"{source}: what follows its pixels is no DICOM element; {_AGAIN}")
     dataset.set_original_encoding(implicit, little)
     dataset.file_meta = meta
     return dataset
@@ -129,6 +131,21 @@ def _attach_pixels(dataset: Dataset, stream: io.BytesIO, implicit: bool, little:
     named = None if implicit else vr.decode("latin-1")
     tag = BaseTag(_PIXEL_DATA)
     dataset[tag] = RawDataElement(tag, named, length, value, start, implicit, little)  # type: ignore
+
+
+def _ends_well(dataset: Dataset, stream: io.BytesIO) -> bool:
+    """Whether nothing, padding or an element with a higher tag comes after uncompressed pixels.
+
+    If not, their length is not what was written, and the picture would be shifted or sheared.
+    """
+    element: Any = dataset.get_item(_PIXEL_DATA, keep_deferred=True)
+    if element is None or element.length == _UNDEFINED:
+        return True
+    rest = bytes(stream.getbuffer()[element.value_tell + element.length :][:8])
+    if not rest.strip(b"\0"):
+        return True
+    group, number = struct.unpack_from("<HH" if element.is_little_endian else ">HH", rest.ljust(8))
+    return len(rest) == 8 and group << 16 | number > _PIXEL_DATA
 
 
 def _elements(

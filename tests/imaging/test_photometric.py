@@ -110,6 +110,13 @@ def test_a_few_bytes_of_padding_behind_the_pixels_are_passed_over(make_dataset) 
     assert np.array_equal(decode_instance(file_bytes(dataset), "a").pixels, RAMP)
 
 
+def test_bytes_behind_the_pixels_that_are_no_element_are_refused(make_dicom) -> None:
+    whole = make_dicom(RAMP)
+    assert np.array_equal(decode_instance(whole + bytes(512), "a").pixels, RAMP)
+    with pytest.raises(DecodeError, match="what follows its pixels is no DICOM element"):
+        decode_instance(whole + b"\x28\x00\x10\x00US\x02\x00", "a")
+
+
 @pytest.mark.parametrize("vr", ["OB", "OW"])
 def test_eight_bits_in_big_endian_words_are_swapped_back(make_dataset, vr) -> None:
     small = np.random.default_rng(2).integers(0, 256, (5, 7), np.uint8)

@@ -130,6 +130,16 @@ def test_bar_14_a_frame_that_ends_early_is_refused(make_dataset, syntax) -> None
             decode_instance(file_bytes(dataset), "a.dcm")
 
 
+@pytest.mark.parametrize("syntax", [s for s in COMPRESSED if "HTJ2K" in s.keyword], ids=name_of)
+def test_a_high_throughput_frame_with_foreign_bytes_in_it_is_refused(make_dataset, syntax) -> None:
+    dataset = transcoded(make_dataset(shown_in(syntax)), syntax)
+    middle = len(dataset.PixelData) // 2
+    noise = np.random.default_rng(5).bytes(400)
+    dataset.PixelData = dataset.PixelData[:middle] + noise + dataset.PixelData[middle + 400 :]
+    with pytest.raises(DecodeError, match="truncated or damaged"):
+        decode_instance(dataset, "a.dcm")
+
+
 @pytest.mark.parametrize("syntax", COMPRESSED, ids=name_of)
 def test_a_frame_in_several_fragments_is_put_together(make_dataset, syntax) -> None:
     from pydicom.encaps import encapsulate, get_frame

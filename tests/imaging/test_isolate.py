@@ -14,18 +14,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import psutil
 import pytest
 from deeds import deed
 from pydicom import dcmread
-from pydicom.uid import RLELossless
+from pydicom.encaps import encapsulate, generate_frames
+from pydicom.uid import JPEGLosslessSV1, RLELossless
 
 from lumbar.errors import DecodeError, InputError
 from lumbar.imaging import Study, read_uploaded
-from lumbar.imaging.child import ARENA_BYTES
+from lumbar.imaging.child import ARENA_BYTES, borrowed_child
 from lumbar.imaging.pieces import Piece, answers
 from lumbar.imaging.png import encode_png
+from lumbar.phantom.syntaxes import file_bytes, transcoded
 
 HERE = Path(__file__).parent
 
@@ -271,3 +274,61 @@ def test_a_study_of_more_pixels_than_memory_is_refused_before_it_is_decoded(
         read_uploaded(stack_of_files())
     monkeypatch.setattr("lumbar.imaging.isolate.MAX_STUDY_PIXELS", 15 * 600)
     assert len(read_uploaded(stack_of_files())) == 1
+
+
+CODEC = """
+from deeds import deed
+
+def jpeg8_decode(frame, **options):
+    for word in (b"abort", b"hang", b"spin", b"fill"):
+        if word in frame:
+            deed(word, "", None)
+    raise ValueError("CANARY")
+"""
+
+
+@pytest.fixture
+def hostile_codec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A JPEG decoder that does what a frame says stands before the real one, in children only."""
+    imagecodecs.jpeg8_version()  # here it is loaded, and stays
+    (tmp_path / "imagecodecs.py").write_text(CODEC)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr("lumbar.imaging.child.DECODE_SECONDS", 2.0)
+    with borrowed_child() as child:
+        child.end()
+    yield
+    with borrowed_child() as child:
+        child.end()
+
+
+def saying(data: bytes, word: bytes) -> bytes:
+    """A file in lossless JPEG whose frame holds a word, in a comment (ITU-T T.81 B.2.4.5)."""
+    dataset = transcoded(dcmread(io.BytesIO(data)), JPEGLosslessSV1)
+    (frame,) = generate_frames(dataset.PixelData, number_of_frames=1)
+    comment = b"\xff\xfe" + (len(word) + 2).to_bytes(2, "big") + word
+    dataset.PixelData = encapsulate([frame[:2] + comment + frame[2:]])
+    return file_bytes(dataset)
+
+
+@pytest.mark.usefixtures("hostile_codec")
+@pytest.mark.parametrize(
+    ("word", "why"),
+    [
+        (b"abort", "ended its decoder (SIGABRT)"),
+        (b"hang", "took longer than"),
+        (b"spin", "took longer than"),
+        (b"fill", "damaged"),
+    ],
+)
+def test_bar_21_a_codec_that_misbehaves_costs_only_the_file_it_misbehaves_over(
+    word: bytes, why: str, stack_of_files
+) -> None:
+    files: dict[str, bytes] = stack_of_files()
+    files["2/3.dcm"] = saying(files["2/3.dcm"], word)
+    (study,) = read_uploaded(files)
+    assert [len(series) for series in study.series] == [5, 4, 5]
+    ((name, reason, damaged),) = [(a.file, a.reason, a.damaged) for a in study.set_aside]
+    assert (name, damaged) == ("2/3.dcm", True)
+    assert why in reason
+    assert "CANARY" not in reason
+    assert len(read_uploaded(stack_of_files())[0].set_aside) == 0

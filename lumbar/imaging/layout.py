@@ -73,7 +73,7 @@ def placed_header(study: StudyFiles, series_id: str, header: Header) -> Header:
         header,
         study_id=study.study_id,
         series_id=series_id,
-        number=header.number if number is None else number,
+        number=number if number is not None and header.frame is None else header.number,
     )
     for shown in study.shown if header.plane is None else ():
         if (shown.series_id, shown.number) == (series_id, header.number):

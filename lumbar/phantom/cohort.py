@@ -175,7 +175,7 @@ def _write_alone(folder: Path, recipe: Recipe, place: int) -> StudyRows:
     traps = frozenset(recipe.traps)
     study = make_study(recipe.seed, recipe.first + place, recipe.size, traps)
     images = "train_images" if place < recipe.studies else "test_images"
-    if "nested_names" in traps:
+    if traps & {"nested_names", "flat_names"}:
         images = "export"
     files = write_study(study, folder / images, traps)
     points = trap_points(list(study.points()), traps, recipe.seed, study.study_id)

@@ -24,7 +24,8 @@ from lumbar.phantom.readers import read
 from lumbar.phantom.render import acquire, render
 from lumbar.phantom.sampling import Size
 from lumbar.phantom.study import PhantomSeries, PhantomSlice, PhantomStudy, Point
-from lumbar.phantom.traps import check_traps, trap_study
+from lumbar.phantom.trap_series import trap_study
+from lumbar.phantom.traps import check_traps
 
 __all__ = ["make_study"]
 

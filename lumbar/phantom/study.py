@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,12 +23,16 @@ REACH_MM = 8.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PhantomSlice:
-    """One picture: stored pixels (uint16, 12 bits, `[rows, columns]`), its plane, its number."""
+    """One picture: stored pixels (uint16, 12 bits, `[rows, columns]`), its plane, its number.
+
+    `header` holds attributes by keyword that its file has beside or in place of the usual ones.
+    """
 
     number: int
     plane: Plane
     pixels: NDArray[np.uint16]
     block: int = 0
+    header: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def shape(self) -> tuple[int, int]:

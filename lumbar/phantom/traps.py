@@ -1,54 +1,78 @@
 """What real archives do to files, each a switch: the same study with one thing wrong or unusual.
 
 A trap is applied while a study is written and never touches what was rendered, so a trapped study
-has a clean twin (same seed and index). Several may be given at once.
+has a clean twin (same seed and index). Several may be given at once. Here are their names;
+`trap_series`, `trap_headers`, `write` and `trap_files` do what they say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
 
-from lumbar.domain import CELLS, View
 from lumbar.errors import ConfigError
-from lumbar.phantom.study import LabelPoint, PhantomSeries, PhantomSlice, PhantomStudy
+from lumbar.phantom.study import LabelPoint
 
-if TYPE_CHECKING:
-    from pydicom import Dataset
-
-__all__ = ["TRAPS", "check_traps", "trap_header", "trap_points", "trap_study"]
+__all__ = ["TRAPS", "check_traps", "trap_points", "trap_stream"]
 
 TRAPS: Mapping[str, str] = MappingProxyType(
     {
         "rsna_uids": "UIDs of the challenge's files: illegal root, repeated between series",
+        "spelled_uids": "StudyInstanceUID with a leading zero in the axial series",
         "reversed_instances": "InstanceNumber runs the other way through every series",
         "shuffled_instances": "InstanceNumber in no order at all",
+        "no_instance_numbers": "InstanceNumber removed",
         "no_descriptions": "SeriesDescription removed",
+        "vendor_words": "SeriesDescription in the words of one of seven vendors and languages",
+        "times_only": "SeriesDescription removed; EchoTime, RepetitionTime, ScanningSequence",
+        "misnamed": "T1 and T2 swapped in SeriesDescription; EchoTime, RepetitionTime tell",
+        "full_headers": "Modality, SOPClassUID, ImageType, BodyPartExamined, times are there",
+        "filtered": "every file says ImageType DERIVED, as filtered originals do",
         "uncompressed": "no series is RLE compressed",
         "implicit_vr": "Implicit VR Little Endian transfer syntax (uncompressed)",
+        "big_endian": "Explicit VR Big Endian transfer syntax (uncompressed)",
+        "deflated": "Deflated Explicit VR Little Endian transfer syntax",
+        "jpeg_ls": "JPEG-LS Lossless transfer syntax",
+        "jpeg_2000": "JPEG 2000 Lossless transfer syntax",
         "monochrome1": "MONOCHROME1: stored values inverted, low = bright",
         "rescale": "16 bits stored with RescaleSlope 0.5 and RescaleIntercept -100",
         "signed": "16 bits stored, signed, with RescaleIntercept 1024",
+        "enhanced": "one Enhanced MR file a series, its frames in no order",
+        "flipped_storage": "pictures stored from other corners, orientations accordingly",
+        "coarse_decimals": "positions to a hundredth of a mm, orientations to 4 decimals",
+        "turned_patient": "the patient lies turned by 12, 7 and 5 degrees about the three axes",
         "duplicate_slices": "two slices of each series are there twice",
+        "copied_files": "two files of each series are there under a second name",
         "missing_slices": "two inner slices of each series are missing",
+        "second_echo": "each sagittal T2 slice has an early echo in the same series",
         "extra_localizer": "a further series of three coarse planes, in no table",
+        "sagittal_localizers": "two further coarse sagittal T2 series of few slices, unnamed",
+        "extra_contrast_t1": "a further sagittal T1 after a contrast agent",
+        "extra_fat_saturated": "a further sagittal T2 with its fat saturated",
+        "extra_mpr": "a further sagittal T2 reconstructed from others (DERIVED, MPR)",
         "split_axial": "the axial slices come in two series",
         "mixed_matrix": "three slices of the sagittal T2 have a quarter of the pixels",
         "no_spacing_between": "SpacingBetweenSlices removed",
         "no_spacing": "PixelSpacing removed",
         "no_geometry": "ImagePositionPatient, ImageOrientationPatient, SliceLocation removed",
+        "no_orientation": "ImageOrientationPatient removed",
+        "lost_orientation": "no ImageOrientationPatient in a sagittal series' outermost file",
+        "truncated_files": "the outermost file of each sagittal series ends in its pixels",
+        "wrong_rows": "the outermost file of each sagittal series claims more Rows",
+        "foreign_files": "a CT, a knee MR, a report, a PDF, a DICOMDIR, a text among the files",
+        "two_patients": "the axial series has another PatientID",
         "blank_labels": "three grades of each study left blank",
         "duplicate_points": "two label points of each study there twice, one moved by a pixel",
         "missing_t1": "no sagittal T1 series",
         "missing_axial": "no axial series",
         "single_block_axial": "axial slices in one parallel block (without it: as drawn)",
         "nested_names": "as a hospital exports: files without extension, nested below export/",
+        "flat_names": "all files in one folder under names that say nothing",
     }
 )
 """Name of every trap and what it does."""
@@ -64,12 +88,9 @@ def check_traps(names: Iterable[str]) -> frozenset[str]:
     return frozenset(names)
 
 
-def trap_study(study: PhantomStudy, traps: frozenset[str], seed: int) -> PhantomStudy:
-    """The study after the traps that add, drop or renumber slices and series or blank grades."""
-    for name, change in _STUDY_TRAPS.items():
-        if name in traps:
-            study = change(study, np.random.default_rng([seed, int(study.study_id), _code(name)]))
-    return study
+def trap_stream(seed: int, study_id: str, name: str) -> np.random.Generator:
+    """The random stream of one trap in one study: traps do not disturb each other."""
+    return np.random.default_rng([seed, int(study_id), crc32(name.encode())])
 
 
 def trap_points(
@@ -78,134 +99,6 @@ def trap_points(
     """The label points after the traps that concern them."""
     if "duplicate_points" not in traps or len(points) < 2:
         return points
-    rng = np.random.default_rng([seed, int(study_id), _code("duplicate_points")])
+    rng = trap_stream(seed, study_id, "duplicate_points")
     first, second = rng.choice(len(points), 2, replace=False)
     return [*points, points[first], replace(points[second], x=points[second].x + 1.0)]
-
-
-def trap_header(header: Dataset, traps: frozenset[str]) -> None:
-    """Removes from a file's data set what the traps say."""
-    for name, keywords in _REMOVED.items():
-        if name in traps:
-            for keyword in keywords:
-                if keyword in header:
-                    delattr(header, keyword)
-
-
-_REMOVED: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {
-        "no_descriptions": ("SeriesDescription",),
-        "no_spacing_between": ("SpacingBetweenSlices",),
-        "no_spacing": ("PixelSpacing",),
-        "no_geometry": ("ImagePositionPatient", "ImageOrientationPatient", "SliceLocation"),
-    }
-)
-
-
-def _code(name: str) -> int:
-    return crc32(name.encode())
-
-
-StudyTrap = Callable[[PhantomStudy, np.random.Generator], PhantomStudy]
-SeriesTrap = Callable[[PhantomSeries, np.random.Generator], PhantomSeries]
-
-
-def _each_series(change: SeriesTrap) -> StudyTrap:
-    def changed(study: PhantomStudy, rng: np.random.Generator) -> PhantomStudy:
-        return replace(study, series=tuple(change(series, rng) for series in study.series))
-
-    return changed
-
-
-def _without(view: View) -> StudyTrap:
-    def changed(study: PhantomStudy, rng: np.random.Generator) -> PhantomStudy:
-        kept = tuple(series for series in study.series if series.view is not view)
-        return replace(study, series=kept)
-
-    return changed
-
-
-def _numbered(series: PhantomSeries, slices: Iterable[PhantomSlice]) -> PhantomSeries:
-    return replace(
-        series, slices=tuple(replace(piece, number=i) for i, piece in enumerate(slices, start=1))
-    )
-
-
-def _reversed(series: PhantomSeries, rng: np.random.Generator) -> PhantomSeries:
-    return _numbered(series, reversed(series.slices))
-
-
-def _shuffled(series: PhantomSeries, rng: np.random.Generator) -> PhantomSeries:
-    order = rng.permutation(len(series.slices))
-    return _numbered(series, [series.slices[i] for i in order])
-
-
-def _duplicated(series: PhantomSeries, rng: np.random.Generator) -> PhantomSeries:
-    chosen = rng.choice(len(series.slices), 2, replace=False)
-    return _numbered(series, [*series.slices, *(series.slices[i] for i in chosen)])
-
-
-def _thinned(series: PhantomSeries, rng: np.random.Generator) -> PhantomSeries:
-    """Two inner slices fewer; the numbers of the others keep their gaps."""
-    if len(series.slices) < 5:
-        return series
-    dropped = 1 + rng.choice(len(series.slices) - 2, 2, replace=False)
-    kept = tuple(piece for i, piece in enumerate(series.slices) if i not in dropped)
-    return replace(series, slices=kept)
-
-
-def _mixed(series: PhantomSeries, rng: np.random.Generator) -> PhantomSeries:
-    if series.view is not View.SAGITTAL_T2:
-        return series
-    chosen = rng.choice(len(series.slices), 3, replace=False)
-    return replace(
-        series,
-        slices=tuple(
-            _halved(piece) if i in chosen else piece for i, piece in enumerate(series.slices)
-        ),
-    )
-
-
-def _halved(piece: PhantomSlice) -> PhantomSlice:
-    """Every second row and column of a slice: the first pixel stays where it is."""
-    rows, columns = piece.plane.spacing_mm
-    plane = replace(piece.plane, spacing_mm=(2 * rows, 2 * columns))
-    return replace(piece, plane=plane, pixels=np.ascontiguousarray(piece.pixels[::2, ::2]))
-
-
-def _split_axial(study: PhantomStudy, rng: np.random.Generator) -> PhantomStudy:
-    taken = {series.series_id for series in study.series}
-    parts: list[PhantomSeries] = []
-    for series in study.series:
-        if series.view is not View.AXIAL_T2:
-            parts.append(series)
-            continue
-        cut = len(series.slices) // 2
-        free = next(
-            str(n) for n in range(int(series.series_id) + 1, 1 << 33) if str(n) not in taken
-        )
-        parts.append(_numbered(series, series.slices[:cut]))
-        parts.append(_numbered(replace(series, series_id=free), series.slices[cut:]))
-    return replace(study, series=tuple(parts))
-
-
-def _blanked(study: PhantomStudy, rng: np.random.Generator) -> PhantomStudy:
-    blank = {CELLS[i] for i in rng.choice(len(CELLS), 3, replace=False)}
-    grades = {cell: None if cell in blank else study.grades[cell] for cell in CELLS}
-    return replace(study, grades=grades)
-
-
-_STUDY_TRAPS: Mapping[str, StudyTrap] = MappingProxyType(
-    {
-        "missing_t1": _without(View.SAGITTAL_T1),
-        "missing_axial": _without(View.AXIAL_T2),
-        "split_axial": _split_axial,
-        "missing_slices": _each_series(_thinned),
-        "duplicate_slices": _each_series(_duplicated),
-        "mixed_matrix": _each_series(_mixed),
-        "reversed_instances": _each_series(_reversed),
-        "shuffled_instances": _each_series(_shuffled),
-        "blank_labels": _blanked,
-    }
-)
-"""In the order in which they are applied: what is there, then how it is numbered."""

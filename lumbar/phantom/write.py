@@ -20,8 +20,12 @@ from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 import numpy as np
 from numpy.typing import NDArray
 
+from lumbar.domain import View
+from lumbar.phantom.encode import encode, enhanced_set
 from lumbar.phantom.study import PhantomSeries, PhantomSlice, PhantomStudy
-from lumbar.phantom.traps import check_traps, trap_header
+from lumbar.phantom.trap_files import WrittenFile, content_of, trap_files
+from lumbar.phantom.trap_headers import trap_header
+from lumbar.phantom.traps import check_traps
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -40,10 +44,10 @@ def write_study(study: PhantomStudy, folder: Path, traps: frozenset[str] = froze
     Raises OSError where the folder cannot be written.
     """
     files = 0
-    for name, header in _files(study, traps):
-        path = folder / name
+    for file in _files(study, traps):
+        path = folder / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
-        header.save_as(path, enforce_file_format=True)
+        path.write_bytes(file.content)
         files += 1
     return files
 
@@ -52,18 +56,45 @@ def zip_study(study: PhantomStudy, traps: Iterable[str] = ()) -> bytes:
     """The study's files as a zip archive: what a person would upload."""
     archive = BytesIO()
     with ZipFile(archive, "w", ZIP_DEFLATED, compresslevel=1) as files:
-        for name, header in _files(study, check_traps(traps)):
-            content = BytesIO()
-            header.save_as(content, enforce_file_format=True)
-            files.writestr(ZipInfo(name.as_posix()), content.getvalue())
+        for file in _files(study, check_traps(traps)):
+            files.writestr(ZipInfo(file.path.as_posix()), file.content)
     return archive.getvalue()
 
 
-def _files(study: PhantomStudy, traps: frozenset[str]) -> Iterator[tuple[Path, Dataset]]:
+def _files(study: PhantomStudy, traps: frozenset[str]) -> Iterator[WrittenFile]:
+    return trap_files(_written(study, traps), traps)
+
+
+def _written(study: PhantomStudy, traps: frozenset[str]) -> Iterator[WrittenFile]:
     for order, series in enumerate(study.series, start=1):
+        if "enhanced" in traps:
+            for frames in _of_one_shape(series):
+                name = file_path(study, series, order, frames[0], traps)
+                whole = enhanced_set([data_set(study, series, f, _PLAIN | traps) for f in frames])
+                yield WrittenFile(name, content_of(whole), frames[0].number)
+            continue
+        outermost = _outermost(series)
         for piece in series.slices:
             name = file_path(study, series, order, piece, traps)
-            yield name, data_set(study, series, piece, traps)
+            content = content_of(data_set(study, series, piece, traps))
+            yield WrittenFile(name, content, piece.number, piece is outermost)
+
+
+_PLAIN = frozenset({"uncompressed"})
+
+
+def _outermost(series: PhantomSeries) -> PhantomSlice | None:
+    """The sagittal slice farthest to the patient's right; None of an axial series."""
+    if series.view not in (View.SAGITTAL_T1, View.SAGITTAL_T2):
+        return None
+    return min(series.slices, key=lambda piece: float(piece.plane.origin_mm[0]))
+
+
+def _of_one_shape(series: PhantomSeries) -> Iterator[list[PhantomSlice]]:
+    """Slices in the order of their numbers; a multi-frame file has one matrix."""
+    for shape in sorted({piece.shape for piece in series.slices}):
+        pieces = (piece for piece in series.slices if piece.shape == shape)
+        yield sorted(pieces, key=lambda piece: piece.number)
 
 
 def file_path(
@@ -73,10 +104,13 @@ def file_path(
     piece: PhantomSlice,
     traps: frozenset[str],
 ) -> Path:
-    """`<study>/<series>/<n>.dcm`, or without extension and nested where the trap says so.
+    """`<study>/<series>/<n>.dcm`, or without extension, nested or flat where a trap says so.
 
     `order` is the series' place in the study, 1 for the first.
     """
+    if "flat_names" in traps:
+        whole = f"{study.study_id}/{series.series_id}/{piece.number}"
+        return Path(hashlib.sha256(whole.encode()).hexdigest()[:12])
     if "nested_names" in traps:
         return Path(
             f"PA{study.study_id}", "DICOM", "ST00", f"SE{order:03d}", f"IM{piece.number:06d}"
@@ -89,18 +123,19 @@ def data_set(
 ) -> Dataset:
     """One file's DICOM data set with its file meta information, pixels encoded."""
     from pydicom import Dataset
-    from pydicom.uid import RLELossless
 
     header = Dataset()
     stored = _stored(piece.pixels, traps)
     _identify(header, study, series, piece, traps)
     _place(header, series, piece)
     _describe_pixels(header, stored, states_rescale=series.states_rescale)
-    trap_header(header, traps)
-    compressed = series.compressed and not traps & {"uncompressed", "implicit_vr"}
-    _encode(header, stored.values, implicit="implicit_vr" in traps)
-    if compressed:
-        header.compress(RLELossless, encoding_plugin="pylibjpeg", generate_instance_uid=False)
+    for keyword, value in piece.header.items():
+        setattr(header, keyword, value)
+    outermost = piece is _outermost(series)
+    trap_header(header, traps, view=series.view, study_id=study.study_id, outermost=outermost)
+    encode(header, stored.values, traps, compressed=series.compressed)
+    if outermost and "wrong_rows" in traps:
+        header.Rows += 7
     return header
 
 
@@ -198,13 +233,3 @@ def _describe_pixels(header: Dataset, stored: Stored, *, states_rescale: bool) -
     if states_rescale or stored.slope != 1.0 or stored.intercept != 0.0:
         header.RescaleIntercept = stored.intercept
         header.RescaleSlope = stored.slope
-
-
-def _encode(header: Dataset, values: Encoded, *, implicit: bool) -> None:
-    from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
-
-    header.file_meta.TransferSyntaxUID = (
-        ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
-    )
-    header.PixelData = values.astype(values.dtype.newbyteorder("<")).tobytes()
-    header["PixelData"].VR = "OW"

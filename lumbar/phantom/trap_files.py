@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["WrittenFile", "content_of", "trap_files"]
+__all__ = ["WrittenFile", "content_of", "foreign_files", "trap_files"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,7 +45,7 @@ def trap_files(files: Iterator[WrittenFile], traps: frozenset[str]) -> Iterator[
             name = f"copy of {file.path.name}"
             yield WrittenFile(_renamed(file.path, name, traps), file.content, file.number)
     if "foreign_files" in traps:
-        for name, content in _foreign():
+        for name, content in foreign_files("2.25.1", "2.25.2"):
             yield WrittenFile(folder / name, content, 0)
 
 
@@ -61,21 +61,18 @@ def _renamed(path: Path, name: str, traps: frozenset[str]) -> Path:
     return path.with_name(name)
 
 
-def _foreign() -> Iterator[tuple[str, bytes]]:
-    """What lies in real folders beside the pictures."""
-    picture = {"Rows": 8, "Columns": 8, "SeriesDescription": "T2 SAG"}
+def foreign_files(study_uid: str, series_uid: str) -> Iterator[tuple[str, bytes]]:
+    """What lies in real folders beside the pictures, as if of the given study and series."""
+    uids = {"StudyInstanceUID": study_uid, "SeriesInstanceUID": series_uid}
+    picture = {**uids, "Rows": 8, "Columns": 8, "SeriesDescription": "T2 SAG"}
     yield "ct.dcm", _dicom("1.2.840.10008.5.1.4.1.1.2", Modality="CT", **picture)
     yield "knee.dcm", _dicom(_MR, Modality="MR", BodyPartExamined="KNEE", **picture)
-    yield "report.dcm", _dicom("1.2.840.10008.5.1.4.1.1.88.11", Modality="SR")
-    yield (
-        "document.dcm",
-        _dicom(
-            "1.2.840.10008.5.1.4.1.1.104.1",
-            Modality="DOC",
-            MIMETypeOfEncapsulatedDocument="application/pdf",
-            EncapsulatedDocument=b"%PDF-1.4 ",
-        ),
-    )
+    yield "report.dcm", _dicom("1.2.840.10008.5.1.4.1.1.88.11", Modality="SR", **uids)
+    pdf = {
+        "MIMETypeOfEncapsulatedDocument": "application/pdf",
+        "EncapsulatedDocument": b"%PDF-1.4 ",
+    }
+    yield "document.dcm", _dicom("1.2.840.10008.5.1.4.1.1.104.1", Modality="DOC", **uids, **pdf)
     yield "DICOMDIR", _dicom("1.2.840.10008.1.3.10", DirectoryRecordSequence=[])
     yield "letter.pdf", b"%PDF-1.4 no picture"
     yield "README.TXT", b"made on a CD burner"
@@ -86,12 +83,11 @@ _MR = "1.2.840.10008.5.1.4.1.1.4"
 
 
 def _dicom(kind: str, **attributes: Any) -> bytes:
-    """A small DICOM file of a SOP class, of no study."""
+    """A small DICOM file of a SOP class."""
     from pydicom.dataset import Dataset, FileMetaDataset
     from pydicom.uid import UID, ExplicitVRLittleEndian
 
     made = Dataset()
-    made.StudyInstanceUID, made.SeriesInstanceUID = UID("2.25.1"), UID("2.25.2")
     for keyword, value in attributes.items():
         setattr(made, keyword, value)
     if "Rows" in attributes:

@@ -107,11 +107,13 @@ def _rounded(header: Dataset, keyword: str, digits: int) -> None:
 
 
 def _spell(header: Dataset, view: View, study_id: str) -> None:
+    from pydicom import DataElement, config
     from pydicom.uid import UID
 
     if view is View.AXIAL_T2:
         root, last = header.StudyInstanceUID.rsplit(".", 1)
-        header.StudyInstanceUID = UID(f"{root}.0{last}")
+        spelled = UID(f"{root}.0{last}", validation_mode=config.IGNORE)
+        header.add(DataElement("StudyInstanceUID", "UI", spelled, validation_mode=config.IGNORE))
 
 
 def _another_patient(header: Dataset, view: View, study_id: str) -> None:

@@ -30,7 +30,7 @@ from lumbar.phantom.traps import check_traps
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-__all__ = ["data_set", "file_path", "write_study", "zip_study"]
+__all__ = ["data_set", "file_path", "study_files", "write_study", "zip_study"]
 
 Encoded = NDArray[np.integer[Any]]
 
@@ -44,7 +44,7 @@ def write_study(study: PhantomStudy, folder: Path, traps: frozenset[str] = froze
     Raises OSError where the folder cannot be written.
     """
     files = 0
-    for file in _files(study, traps):
+    for file in study_files(study, traps):
         path = folder / file.path
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(file.content)
@@ -56,12 +56,13 @@ def zip_study(study: PhantomStudy, traps: Iterable[str] = ()) -> bytes:
     """The study's files as a zip archive: what a person would upload."""
     archive = BytesIO()
     with ZipFile(archive, "w", ZIP_DEFLATED, compresslevel=1) as files:
-        for file in _files(study, check_traps(traps)):
+        for file in study_files(study, check_traps(traps)):
             files.writestr(ZipInfo(file.path.as_posix()), file.content)
     return archive.getvalue()
 
 
-def _files(study: PhantomStudy, traps: frozenset[str]) -> Iterator[WrittenFile]:
+def study_files(study: PhantomStudy, traps: frozenset[str]) -> Iterator[WrittenFile]:
+    """The study's files one at a time: path below the study's folder's parent, and bytes."""
     return trap_files(_written(study, traps), traps)
 
 

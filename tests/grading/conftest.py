@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from small_bundle import train_small_bundle
 
 from lumbar.config import CropSettings, LocatorSettings, Recipe
 from lumbar.domain import CELLS, Family
@@ -78,3 +80,14 @@ def bundle(
 ) -> Bundle:
     folder = tmp_path_factory.mktemp("bundles") / "random"
     return write_bundle(folder, small_recipe, random_weights, {"trained_on": "nothing"})
+
+
+@pytest.fixture(scope="session")
+def trained_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    """A bundle that finds levels and tells grades: the one that LUMBAR_BUNDLE names, else trained.
+
+    Training takes a minute and a half on two cores: only slow tests ask for it.
+    """
+    if given := os.environ.get("LUMBAR_BUNDLE"):
+        return Bundle.load(Path(given))
+    return train_small_bundle(tmp_path_factory.mktemp("bundles") / "trained")

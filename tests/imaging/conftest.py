@@ -112,7 +112,7 @@ def make_header() -> Callable[..., Header]:
 def stack_of_files(make_dicom: MakeDicom) -> Callable[..., dict[str, bytes]]:
     """A function: a whole little study as named files, five sagittal T1, T2 and axial slices."""
 
-    def files(**attributes: Any) -> dict[str, bytes]:
+    def files(pixels: NDArray[Any] | None = None, **attributes: Any) -> dict[str, bytes]:
         made = {}
         for series, words, orientation, step in (
             ("1", "T1", SAGITTAL, (4.0, 0.0, 0.0)),
@@ -128,7 +128,7 @@ def stack_of_files(make_dicom: MakeDicom) -> Callable[..., dict[str, bytes]]:
                     "ImageOrientationPatient": list(orientation),
                     "ImagePositionPatient": [number * value for value in step],
                 } | attributes
-                made[f"{series}/{number}.dcm"] = make_dicom(**values)
+                made[f"{series}/{number}.dcm"] = make_dicom(pixels, **values)
         return made
 
     return files

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -11,25 +13,49 @@ import pytest
 from lumbar.domain import View
 from lumbar.errors import ConfigError
 from lumbar.phantom import TRAPS, PhantomSeries, PhantomStudy, make_study
+from lumbar.phantom.trap_series import TURN, trap_study
 from lumbar.phantom.traps import check_traps, trap_points
-from lumbar.phantom.write import data_set
+from lumbar.phantom.write import data_set, study_files
 
 HEADER_TRAPS = (
     "no_descriptions",
+    "no_instance_numbers",
     "no_spacing_between",
     "no_spacing",
     "no_geometry",
+    "no_orientation",
 )
-PIXEL_TRAPS = ("monochrome1", "rescale", "signed", "uncompressed", "implicit_vr")
+PIXEL_TRAPS = (
+    *("monochrome1", "rescale", "signed", "uncompressed", "implicit_vr"),
+    *("big_endian", "deflated", "jpeg_ls", "jpeg_2000"),
+)
 
 
-@pytest.fixture(scope="module")
+RENDERED_ANEW = {"single_block_axial", "extra_localizer"}
+
+
+@cache
+def rendered(*names: str) -> PhantomStudy:
+    return make_study(seed=4, index=0, traps=names)
+
+
+@pytest.fixture
 def clean() -> PhantomStudy:
-    return make_study(seed=4, index=0)
+    return rendered()
 
 
 def trapped(*names: str) -> PhantomStudy:
-    return make_study(seed=4, index=0, traps=names)
+    """What make_study gives, which renders first and traps then; rendered once where it may be."""
+    if set(names) & RENDERED_ANEW:
+        return rendered(*names)
+    return trap_study(rendered(), check_traps(names), seed=4)
+
+
+def test_a_trap_is_applied_to_what_was_rendered() -> None:
+    made, applied = make_study(seed=4, index=0, traps=["missing_slices"]), trapped("missing_slices")
+    assert [positions(s) for s in made.series] == [positions(s) for s in applied.series]
+    for one, other in zip(made.series, applied.series, strict=True):
+        assert np.array_equal(one.slices[2].pixels, other.slices[2].pixels)
 
 
 def positions(series: PhantomSeries) -> list[tuple[float, ...]]:
@@ -148,14 +174,130 @@ def test_encodings_decode_to_the_clean_twin(
     if read.PhotometricInterpretation == "MONOCHROME1":
         values = 4095 - values
     assert np.array_equal(values, piece.pixels)
-    if names == ("implicit_vr",):
-        assert read.file_meta.TransferSyntaxUID.is_implicit_VR
+    syntaxes = {
+        "implicit_vr": "Implicit VR Little Endian",
+        "big_endian": "Explicit VR Big Endian",
+        "deflated": "Deflated Explicit VR Little Endian",
+        "jpeg_ls": "JPEG-LS Lossless Image Compression",
+        "jpeg_2000": "JPEG 2000 Image Compression (Lossless Only)",
+    }
+    if names[0] in syntaxes:
+        assert read.file_meta.TransferSyntaxUID.name.startswith(syntaxes[names[0]])
 
 
 def test_rsna_uids_repeat_between_series_and_have_an_illegal_root(clean: PhantomStudy) -> None:
     chosen = frozenset({"rsna_uids"})
     uids = [data_set(clean, s, s.slices[0], chosen).SOPInstanceUID for s in clean.series]
     assert set(uids) == {f"{clean.study_id}.1.1"}
+
+
+def test_a_turned_patient_keeps_every_distance(clean: PhantomStudy) -> None:
+    after = trapped("turned_patient")
+    before_points = np.array(list(clean.landmarks.values()))
+    points = np.array(list(after.landmarks.values()))
+    assert np.allclose(points, before_points @ TURN.T)
+    for one, other in zip(clean.series, after.series, strict=True):
+        for still, turned in zip(one.slices, other.slices, strict=True):
+            assert np.allclose(turned.plane.normal, TURN @ still.plane.normal)
+            assert np.allclose(
+                turned.plane.to_pixel(points), still.plane.to_pixel(before_points), atol=1e-6
+            )
+
+
+def test_pictures_stored_from_another_corner_show_the_same_place(clean: PhantomStudy) -> None:
+    for one, other in zip(clean.series, trapped("flipped_storage").series, strict=True):
+        still, flipped = one.slices[3], other.slices[3]
+        place = still.plane.to_world((11, 17))
+        column, row = np.rint(flipped.plane.to_pixel(place)).astype(int)
+        assert flipped.pixels[row, column] == still.pixels[17, 11]
+        assert abs(float(flipped.plane.distance(place))) < 1e-6
+        assert (column, row) != (11, 17)
+
+
+@pytest.mark.parametrize(
+    ("name", "further", "keyword"),
+    [
+        ("extra_contrast_t1", 1, "ContrastBolusAgent"),
+        ("extra_fat_saturated", 1, "ScanOptions"),
+        ("extra_mpr", 1, "ImageType"),
+        ("sagittal_localizers", 2, None),
+    ],
+)
+def test_further_series_are_in_no_table_and_say_what_they_are(
+    clean: PhantomStudy, name: str, further: int, keyword: str | None
+) -> None:
+    study = trapped(name)
+    added = study.series[len(clean.series) :]
+    assert [series.view for series in added] == [None] * further
+    assert len({series.series_id for series in study.series}) == len(study.series)
+    for series in added:
+        header = data_set(study, series, series.slices[0], frozenset())
+        assert keyword is None or keyword in header
+    for before, after in zip(clean.series, study.series[: len(clean.series)], strict=True):
+        assert before is after
+
+
+def test_a_second_echo_shows_each_place_twice(clean: PhantomStudy) -> None:
+    before, after = (s.of_view(View.SAGITTAL_T2)[0] for s in (clean, trapped("second_echo")))
+    assert positions(after) == sorted(positions(before) * 2)
+    assert {piece.header["EchoTime"] for piece in after.slices} == {"15", "100"}
+
+
+def written(clean: PhantomStudy, *names: str) -> dict[str, bytes]:
+    chosen = frozenset({"uncompressed", *names})
+    files = study_files(trap_study(clean, chosen, seed=4), chosen)
+    return {file.path.as_posix(): file.content for file in files}
+
+
+def test_an_enhanced_file_holds_a_series_in_no_order(clean: PhantomStudy) -> None:
+    files = written(clean, "enhanced")
+    assert len(files) == len(clean.series)
+    for content, series in zip(files.values(), clean.series, strict=True):
+        dataset = pydicom.dcmread(BytesIO(content))
+        groups = dataset.PerFrameFunctionalGroupsSequence
+        found = [g.PlanePositionSequence[0].ImagePositionPatient for g in groups]
+        order = [tuple(np.round(piece.plane.origin_mm, 6)) for piece in series.slices]
+        assert [tuple(map(float, place)) for place in found] != order
+        assert {tuple(map(float, place)) for place in found} == set(order)
+        pictures = {tuple(np.round(p.plane.origin_mm, 6)): p.pixels for p in series.slices}
+        for place, pixels in zip(found, dataset.pixel_array, strict=True):
+            assert np.array_equal(pixels, pictures[tuple(map(float, place))])
+
+
+@pytest.mark.parametrize(
+    ("name", "more"), [("foreign_files", 8), ("copied_files", 6), ("flat_names", 0)]
+)
+def test_files_beside_the_pictures_leave_these_as_they_are(
+    clean: PhantomStudy, name: str, more: int
+) -> None:
+    plain, files = written(clean), written(clean, name)
+    assert len(files) == len(plain) + more
+    assert set(plain.values()) <= set(files.values())
+    if name == "copied_files":
+        assert set(files.values()) == set(plain.values())
+
+
+@pytest.mark.parametrize("name", ["truncated_files", "lost_orientation", "wrong_rows"])
+def test_the_outermost_sagittal_files_are_damaged_and_no_others(
+    clean: PhantomStudy, name: str
+) -> None:
+    plain, files = written(clean), written(clean, name)
+    changed = {path for path in plain if files[path] != plain[path]}
+    assert {path.split("/")[1] for path in changed} == {s.series_id for s in clean.series[:2]}
+    assert len(changed) == 2
+    for path in changed:
+        origin = pydicom.dcmread(BytesIO(plain[path])).ImagePositionPatient
+        series = next(s for s in clean.series if s.series_id in path)
+        assert float(origin[0]) == pytest.approx(min(x for x, _, _ in positions(series)), abs=1e-5)
+
+
+def test_names_of_vendors_and_times_tell_the_series_apart(clean: PhantomStudy) -> None:
+    for name in ("vendor_words", "times_only", "misnamed"):
+        said = set()
+        for series in clean.series[:2]:
+            header = data_set(clean, series, series.slices[0], frozenset({name}))
+            said.add((header.get("SeriesDescription", ""), header.get("EchoTime")))
+        assert len(said) == 2, name
 
 
 def test_every_trap_is_named_by_a_test_or_a_stage() -> None:

@@ -254,9 +254,12 @@ def _told(series: Series) -> bool:
 
 
 def _left_of(instance: Instance, point_mm: Array) -> float:
-    """How far in mm a sagittal slice lies on the patient's left of a point, at its y and z."""
+    """How far in mm a sagittal slice lies on the patient's left of a point, at its y and z.
+
+    The side is that of x; the distance is the plane's own, which a patient who lies turned keeps.
+    """
     assert instance.plane is not None
-    return float(-instance.plane.distance(point_mm) / instance.plane.normal[0])
+    return float(-instance.plane.distance(point_mm) * np.sign(instance.plane.normal[0]))
 
 
 def _width_mm(series: Series) -> float:

@@ -36,7 +36,7 @@ RECIPE = Recipe(
     data=DataSettings(folds=8, held_out=0, calibration_share=0.1),
     crops=CropSettings(size_px=32),
     locator=LocatorSettings(
-        size_px=64, epochs=8, batch_size=16, learning_rate=1.5e-3, min_confidence=0.0
+        size_px=96, epochs=5, batch_size=16, learning_rate=1.5e-3, min_confidence=0.0
     ),
     grader=GraderSettings(epochs=5, batch_size=32, learning_rate=6e-4),
 )

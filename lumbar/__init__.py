@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     )
     from lumbar.errors import LumbarError
     from lumbar.grading.grader import Grader
-    from lumbar.imaging.read import read_study
+    from lumbar.grading.read import read_study
     from lumbar.imaging.study import Study
 
 __all__ = [
@@ -50,7 +50,7 @@ _HOMES = {
     "Grader": "lumbar.grading.grader",
     "LumbarError": "lumbar.errors",
     "Study": "lumbar.imaging.study",
-    "read_study": "lumbar.imaging.read",
+    "read_study": "lumbar.grading.read",
 }
 
 

@@ -171,7 +171,7 @@ class ViewSettings(Optimisation):
     """Edge of the network's input: the canal is then still five pixels wide."""
     draws: Positive = 4096
     """Pictures an epoch, drawn so that answers and sources keep their shares."""
-    epochs: Positive = 12
+    epochs: Positive = 30
     batch_size: Positive = 64
     learning_rate: float = Field(default=3e-3, gt=0)
     weight_decay: float = Field(default=0.02, ge=0)

@@ -10,6 +10,7 @@ from lumbar.domain import Basis, View
 from lumbar.errors import InputError
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.grader import Grader
+from lumbar.grading.recognise import recognise
 from lumbar.imaging import StudyFiles, find_uploaded, read_study
 from lumbar.imaging.files import Files
 from lumbar.pipelines.selftest import run_selftest
@@ -66,7 +67,7 @@ class GradingService:
             check_archives(upload.files, self._limits)
             began = time.perf_counter()
             found, files = _only(find_uploaded(upload.files, limits=self._limits.archive))
-            study = read_study(found, files=files, views=view)
+            study = read_study(found, files=files, recognise=recognise, views=view)
             seconds = {"read": time.perf_counter() - began}
             return answer_of(study, self._grader.grade(study), upload.names, seconds)
         except Refused as refusal:

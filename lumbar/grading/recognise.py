@@ -21,7 +21,7 @@ from lumbar.imaging.look import Look
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["HERE", "Recogniser", "recognise", "write_weights"]
+__all__ = ["HERE", "Recogniser", "recognise", "shipped_digest", "write_weights"]
 
 HERE = Path(__file__).parent / "weights"
 """The weights that ship, with their card."""
@@ -35,6 +35,16 @@ MIN_SIDE = 64
 def recognise(pixels: NDArray[np.float32]) -> Look:
     """What a slice `[rows, columns]` looks like to the classifier that ships with the package."""
     return _shipped()(pixels)
+
+
+def shipped_digest() -> str:
+    """First 16 hexadecimal digits of the shipped weights' sha256; BundleError without a card."""
+    try:
+        return str(json.loads((HERE / CARD).read_text(encoding="utf-8"))["sha256"])[:16]
+    except (OSError, ValueError, KeyError) as error:
+        raise BundleError(
+            f"{HERE / CARD}: cannot be read ({error}); install lumbar again"
+        ) from None
 
 
 @cache

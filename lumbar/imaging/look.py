@@ -1,6 +1,7 @@
 """An opinion on a bare picture, and what it makes of a series that the headers leave open.
 
-imaging looks at no picture itself: it asks a callable (`Recognise`), and at one slice a series.
+imaging looks at no picture itself: it asks a callable (`Recognise`), of a series about its middle
+slice. Pictures without geometry may have been thrown together, so each of them is asked about.
 """
 
 from __future__ import annotations
@@ -14,8 +15,16 @@ from numpy.typing import NDArray
 from lumbar.domain import View
 from lumbar.errors import InputError
 from lumbar.imaging.roles import Role
+from lumbar.imaging.study import Instance
 
-__all__ = ["NO_LUMBAR_MR", "Look", "Recognise", "refuse_other_pictures", "role_by_look"]
+__all__ = [
+    "NO_LUMBAR_MR",
+    "Look",
+    "Recognise",
+    "odd_ones_out",
+    "refuse_other_pictures",
+    "role_by_look",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,31 @@ def role_by_look(role: Role, look: Look) -> Role:
     if shares[best] < NO_LUMBAR_MR or share < DECIDED:
         likest = f"{best.description} {shares[best]:.2f}"
         return replace(role, reason=f"{role.reason}; its picture does not decide it ({likest})")
-    return Role(best, f"{role.reason}; its picture looks like {best.description} ({share:.2f})")
+    reason = f"{role.reason}; its picture looks like {best.description} ({share:.2f})"
+    return Role(best, reason, role.open_)
+
+
+def odd_ones_out(
+    role: Role, shown: Sequence[Instance | InputError], recognise: Recognise
+) -> list[Instance | InputError]:
+    """The pictures of a series whose role a look decided, as InputError those of another view.
+
+    Only pictures without geometry are looked at: a scanner's series is of one kind.
+    """
+    return [
+        picture if isinstance(picture, InputError) else _odd(role, picture, recognise) or picture
+        for picture in shown
+    ]
+
+
+def _odd(role: Role, picture: Instance, recognise: Recognise) -> InputError | None:
+    if picture.plane is not None:
+        return None
+    own = role_by_look(Role(None, "without geometry", role.open_), recognise(picture.pixels))
+    if own.view is role.view or (own.view is None and not own.refused):
+        return None
+    assert role.view is not None
+    return InputError(f"{picture.source}: {own.reason}, its series like {role.view.description}")
 
 
 def refuse_other_pictures(roles: Sequence[Role], source: str) -> None:

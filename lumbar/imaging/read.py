@@ -14,7 +14,7 @@ from lumbar.imaging.assemble import Stack, arrange, one_patient, rank
 from lumbar.imaging.files import Files, FolderFiles, MemoryFiles, open_files
 from lumbar.imaging.find import find_in, find_studies, series_of
 from lumbar.imaging.headers import Header
-from lumbar.imaging.look import Recognise, refuse_other_pictures, role_by_look
+from lumbar.imaging.look import Recognise, odd_ones_out, refuse_other_pictures, role_by_look
 from lumbar.imaging.reader import Reader, instances, reader_of, set_aside
 from lumbar.imaging.resample import frame_of
 from lumbar.imaging.roles import Role, role_from_headers, role_named
@@ -167,6 +167,8 @@ def _read(
     series = []
     for stack in stacks:
         shown = [next(decoded) for _ in stack.headers] if stack in wanted else []
+        if recognise is not None and stack.role.view and stack.role.open_ and len(shown) > 1:
+            shown = odd_ones_out(stack.role, shown, recognise)
         series.append(_series(stack, shown))
         aside += [
             set_aside(header.source, picture)
@@ -207,7 +209,8 @@ def _stacks(
             role = _recognised(role, ordered[len(ordered) // 2], reader, recognise)
         stacks.append(Stack(series_id, ordered, blocks, role))
     if stacks:
-        refuse_other_pictures([s.role for s in stacks], stacks[0].headers[0].source)
+        middle = stacks[0].headers[len(stacks[0].headers) // 2]
+        refuse_other_pictures([stack.role for stack in stacks], middle.source)
     return rank(stacks), aside
 
 

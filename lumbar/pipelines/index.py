@@ -1,4 +1,4 @@
-"""index: a folder of files -> the manifest, from headers only.
+"""index: a folder of files -> the manifest, from headers; of a series they leave open one slice.
 
 Studies are listed on the driver (names only in the challenge's layout) and described in tasks;
 one Parquet file comes out, whole or not at all.
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from lumbar.errors import LumbarError
+from lumbar.grading.recognise import recognise
 from lumbar.imaging.read import describe_study
 from lumbar.imaging.studyfiles import StudyFiles
 from lumbar.pipelines.manifest import list_studies, manifest_row, write_manifest
@@ -70,6 +71,6 @@ def index(source: str | Path, output: Path, *, trusted: bool = False) -> IndexRe
 
 def _described(study: StudyFiles, trusted: bool) -> dict[str, Any]:
     try:
-        return manifest_row(study, describe_study(study, trusted=trusted))
+        return manifest_row(study, describe_study(study, recognise=recognise, trusted=trusted))
     except (LumbarError, OSError) as error:
         return {"failure": {"study_id": study.study_id, "file": study.uri, "reason": str(error)}}

@@ -23,6 +23,7 @@ from lumbar.errors import FormatError, LumbarError
 from lumbar.grading.crops import cut_crops
 from lumbar.grading.landmarks import Landmarks
 from lumbar.grading.pictures import picture_rows
+from lumbar.grading.recognise import recognise
 from lumbar.grading.store import CROP_SCHEMA, PICTURE_SCHEMA, crop_rows, part_of
 from lumbar.imaging.read import read_study
 from lumbar.imaging.studyfiles import StudyFiles
@@ -153,7 +154,7 @@ def _write_shard(
 
 
 def _add(shard: Shard, labelled: LabelledStudy, recipe: Recipe) -> None:
-    study = read_study(labelled.files, trusted=recipe.data.trusted)
+    study = read_study(labelled.files, recognise=recognise, trusted=recipe.data.trusted)
     landmarks = Landmarks.of_labels(study, labelled.points)
     crops = cut_crops(study, landmarks, recipe.crops)
     rows = {

@@ -22,6 +22,7 @@ from lumbar.domain import Basis, Status
 from lumbar.errors import ConfigError, LumbarError
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.grader import Grader
+from lumbar.grading.recognise import recognise, shipped_digest
 from lumbar.imaging.files import Files, open_files
 from lumbar.imaging.read import read_study
 from lumbar.imaging.studyfiles import StudyFiles
@@ -104,7 +105,7 @@ class Scorer:
         began = time.perf_counter()
         try:
             source = _TimedFiles(open_files(files.uri))
-            study = read_study(files, files=source, trusted=self.trusted)
+            study = read_study(files, files=source, recognise=recognise, trusted=self.trusted)
             both = time.perf_counter() - began
             seconds = {"read": source.seconds, "decode": both - source.seconds}
             grades = self.grader.grade(study)
@@ -168,6 +169,7 @@ def _key(studies: Iterable[StudyFiles], bundle: Bundle, plan: ScorePlan) -> dict
     names = "\n".join(f"{s.study_id} {' '.join(s.files)}" for s in studies)
     return {
         "bundle": bundle.name,
+        "views": shipped_digest(),
         "studies_sha256": hashlib.sha256(names.encode()).hexdigest()[:16],
         "basis": plan.basis.value if plan.basis else "any",
         "schema_version": GRADES_SCHEMA.metadata[b"schema_version"].decode(),

@@ -5,7 +5,6 @@ Its pictures fit in memory and its epochs take seconds, so there is nothing for 
 
 from __future__ import annotations
 
-import json
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -131,5 +130,14 @@ def _card(
             else "Apache-2.0 (learned from drawn pictures only)."
         ),
         "calibration": {name: round(value, 4) for name, value in figures.items()},
-        "recipe": json.loads(recipe.model_dump_json(include={"seed", "data", "views"})),
+        "recipe": _told(recipe),
     }
+
+
+def _told(recipe: Recipe) -> dict[str, Any]:
+    """The recipe's settings without this machine's folders."""
+    told = recipe.model_dump(mode="json", include={"seed", "data", "views"})
+    for section, places in (("data", ("input", "labels", "cache")), ("views", ("others",))):
+        for place in places:
+            told[section].pop(place)
+    return told

@@ -229,6 +229,28 @@ def test_a_picture_that_is_no_lumbar_mr_is_refused_by_name(tmp_path: Path) -> No
     assert told.series[0].view is View.SAGITTAL_T1
 
 
+def test_loose_pictures_of_another_view_are_set_aside_from_their_series(tmp_path: Path) -> None:
+    """Pictures sent together without geometry are one series, whoever put them together."""
+    shares = {1: {View.SAGITTAL_T2: 1.0}, 2: {View.SAGITTAL_T2: 1.0}, 3: {View.AXIAL_T2: 1.0}}
+
+    def recognise(pixels):
+        return Look(shares.get(int(pixels.max()), {}), 0.0 if pixels.max() < 4 else 1.0)
+
+    def picture(grey: int) -> bytes:
+        return encode_png(np.eye(99, dtype=np.uint8) * np.uint8(grey))
+
+    files = {f"upload/{grey}.png": picture(grey) for grey in (1, 2, 3, 4)}
+    (study,) = read_uploaded({k: files[k] for k in list(files)[:3]}, recognise=recognise)
+    assert [(s.view, len(s)) for s in study.series] == [(View.SAGITTAL_T2, 2)]
+    (aside,) = study.set_aside
+    assert aside.file == "upload/3.png"
+    assert "looks like Axial T2 (1.00), its series like Sagittal T2/STIR" in aside.reason
+    del files["upload/3.png"]
+    (study,) = read_uploaded(files, recognise=recognise)
+    assert [aside.file for aside in study.set_aside] == ["upload/4.png"]
+    assert "not recognised" in study.set_aside[0].reason
+
+
 def test_a_series_that_is_no_lumbar_mr_is_of_no_use_beside_others(
     tmp_path: Path, stack_of_files
 ) -> None:

@@ -8,14 +8,17 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import pytest
 from pydicom import dcmread
 from starlette.testclient import TestClient
 
-from lumbar.domain import CELLS, Family, Finding, Severity
+from lumbar.domain import CELLS, Family, Finding, Level, Severity, View
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.grader import Grader
-from lumbar.imaging import read_uploaded
+from lumbar.imaging import read_uploaded, to_uint8
+from lumbar.imaging.png import encode_png
+from lumbar.phantom.unlike import KINDS
 from serve.api import make_api
 from serve.example import Example
 from serve.grading import GradingService
@@ -123,12 +126,48 @@ def test_one_dicom_slice_is_graded_for_what_it_shows(client: TestClient, example
     assert all(f["reason"] for f in findings)
 
 
-def test_a_png_alone_is_not_graded_and_says_why(client: TestClient, example: Example) -> None:
+def test_a_png_alone_is_recognised_and_graded_for_what_it_shows(
+    client: TestClient, example: Example
+) -> None:
     response = client.post(GRADE, files=sent(("slice.png", example.png.read_bytes())))
     answer = response.json()
+    assert [series["view"] for series in answer["series"]] == ["sagittal_t2"]
+    assert "its picture looks like Sagittal T2/STIR" in answer["series"][0]["reason"]
+    graded = {f["condition"] for f in answer["findings"] if f["status"] == "graded"}
+    assert graded == {"spinal_canal_stenosis"}
+    assert answer["unsided"] == []
+
+
+@pytest.mark.parametrize(
+    ("view", "condition", "levels"),
+    [
+        (View.SAGITTAL_T1, "neural_foraminal_narrowing", [level.value for level in Level]),
+        (View.AXIAL_T2, "subarticular_stenosis", [None, None]),
+    ],
+)
+def test_a_png_whose_side_nothing_tells_has_its_grades_in_unsided(
+    client: TestClient, example: Example, view: View, condition: str, levels: list[str | None]
+) -> None:
+    study = read_uploaded({"study.zip": example.archive.read_bytes()})[0]
+    series = study.of_view(view)[0]
+    picture = encode_png(to_uint8(series.instances[len(series) // 3].pixels))
+    answer = client.post(GRADE, files=sent(("slice.png", picture))).json()
+    assert [series["view"] for series in answer["series"]] == [view.value]
     assert {f["status"] for f in answer["findings"]} == {"not_assessed"}
-    assert all(f["reason"] for f in answer["findings"])
-    assert [series["view"] for series in answer["series"]] == [None]
+    assert [(u["condition"], u["level"], u["side"]) for u in answer["unsided"]] == [
+        (condition, level, None) for level in levels
+    ]
+    assert all(sum(u["probabilities"].values()) == pytest.approx(1) for u in answer["unsided"])
+
+
+def test_a_picture_that_is_no_lumbar_mr_is_refused_as_such(client: TestClient) -> None:
+    rng = np.random.default_rng(0)
+    chart = encode_png(KINDS["chart"](rng, 200, 240).astype(np.uint8))
+    response = client.post(GRADE, files=sent(("chart.png", chart)))
+    problem = response.json()
+    assert (response.status_code, problem["type"]) == (422, "urn:lumbar:problem:unusable-input")
+    assert "chart.png" in problem["detail"]
+    assert "not recognised as a lumbar MR slice" in problem["detail"]
 
 
 def test_a_png_whose_view_is_told_is_graded(client: TestClient, example: Example) -> None:

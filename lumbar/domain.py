@@ -187,7 +187,7 @@ class Level(StrEnum):
     @property
     def ordinal(self) -> int:
         """0 for L1/L2 ... 4 for L5/S1."""
-        return list(Level).index(self)
+        return _ORDINALS[self]
 
     @property
     def words(self) -> str:
@@ -198,6 +198,9 @@ class Level(StrEnum):
     def from_words(cls, words: str) -> Level:
         """Level spelled as in `train_label_coordinates.csv`; ValueError for other words."""
         return cls(words.strip().lower().replace("/", "_"))
+
+
+_ORDINALS = {level: ordinal for ordinal, level in enumerate(Level)}
 
 
 @dataclass(frozen=True, slots=True, order=True)

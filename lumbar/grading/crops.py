@@ -6,6 +6,7 @@ squares are flipped, and the slices of a sagittal square always run from lateral
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from lumbar.config import CropSettings
 from lumbar.domain import Cell, Side, View
 from lumbar.grading.landmarks import Landmark, Landmarks
-from lumbar.imaging.resample import nearest_slice, neighbours, sample_plane, to_uint8
+from lumbar.imaging.nearby import nearest_slice, neighbours
+from lumbar.imaging.resample import Square, sample_all, square_on, to_uint8
 from lumbar.imaging.study import Series, Study
 
 __all__ = ["COVER_MM", "Crops", "Place", "covering_slice", "cut_crops", "picture_of", "place_on"]
@@ -121,27 +123,45 @@ def covering_slice(series: Series, point_mm: tuple[float, float, float]) -> int 
 def _square(
     place: Place, view: View, cell: Cell, settings: CropSettings, scale: float
 ) -> NDArray[np.uint8] | None:
-    if np.ptp(place.series.instances[place.index].pixels) == 0:
-        return None  # constant: against the dark outside it would still have an edge
-    field_mm = settings.field_mm[view] * settings.margin
-    layers = []
-    for index in _channels(place, view, cell, settings.neighbours):
-        instance = place.series.instances[index]
-        point = place.point_px
-        if instance.plane is not None and place.point_mm is not None:
-            column, row = instance.plane.to_pixel(place.point_mm)
-            point = (float(column), float(row))
-        layers.append(
-            sample_plane(
-                instance,
-                point,
-                field_mm,
-                settings.cached_px,
-                instance.pixel_mm(scale),
-                flip_columns=view is View.AXIAL_T2 and cell.condition.side is Side.RIGHT,
-            )
-        )
-    return picture_of(np.stack(layers))
+    if _is_constant(place.series.instances[place.index].pixels):
+        return None  # against the dark outside it would still have an edge
+    channels = _channels(place, view, cell, settings.neighbours)
+    wanted: dict[Square, list[int]] = defaultdict(list)
+    for index in dict.fromkeys(channels):
+        wanted[_square_at(place, index, view, cell, settings, scale)].append(index)
+    shown: dict[int, NDArray[np.float32]] = {}
+    for square, indices in wanted.items():
+        pictures = [place.series.instances[index].pixels for index in indices]
+        shown |= zip(indices, sample_all(pictures, square), strict=True)
+    return picture_of(np.stack([shown[index] for index in channels]))
+
+
+def _square_at(
+    place: Place, index: int, view: View, cell: Cell, settings: CropSettings, scale: float
+) -> Square:
+    """The square on one slice; alike on parallel slices, which are then sampled together."""
+    instance = place.series.instances[index]
+    point = place.point_px
+    if instance.plane is not None and place.point_mm is not None:
+        column, row = instance.plane.to_pixel(place.point_mm).tolist()
+        point = (round(column, _DECIMALS), round(row, _DECIMALS))
+    return square_on(
+        instance,
+        point,
+        settings.field_mm[view] * settings.margin,
+        settings.cached_px,
+        instance.pixel_mm(scale),
+        flip_columns=view is View.AXIAL_T2 and cell.condition.side is Side.RIGHT,
+    )
+
+
+_DECIMALS = 4
+"""Of a pixel: a tenth of a micrometre, less than positions in headers are rounded to."""
+
+
+def _is_constant(pixels: NDArray[np.float32]) -> bool:
+    few = pixels[::16, ::16]
+    return bool(few.min() == few.max() and np.ptp(pixels) == 0)
 
 
 def _channels(place: Place, view: View, cell: Cell, beside: bool) -> tuple[int, ...]:

@@ -5,6 +5,7 @@ from lumbar.imaging.find import find_studies
 from lumbar.imaging.geometry import Plane
 from lumbar.imaging.headers import Header, read_headers
 from lumbar.imaging.look import Look, Recognise
+from lumbar.imaging.nearby import nearest_slice, neighbours
 from lumbar.imaging.read import (
     DescribedSeries,
     StudyDescription,
@@ -17,8 +18,6 @@ from lumbar.imaging.resample import (
     Frame,
     Square,
     frame_of,
-    nearest_slice,
-    neighbours,
     sample,
     sample_plane,
     square_on,

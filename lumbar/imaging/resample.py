@@ -9,6 +9,7 @@ mirrored patient gives exactly the mirrored square.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -16,17 +17,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lumbar.errors import GeometryError
 from lumbar.imaging.geometry import Plane
-from lumbar.imaging.study import Instance, Series
+from lumbar.imaging.study import Instance
 
 __all__ = [
     "Frame",
     "Square",
     "frame_of",
-    "nearest_slice",
-    "neighbours",
     "sample",
+    "sample_all",
     "sample_plane",
     "square_on",
     "to_uint8",
@@ -35,14 +34,13 @@ __all__ = [
 Points = NDArray[np.float64]
 Picture = NDArray[np.float32]
 
-_TARGETS = np.array(
-    [
-        [[0.0, 1.0, 0.0], [0.0, 0.0, -1.0]],  # sagittal: back, feet
-        [[1.0, 0.0, 0.0], [0.0, 0.0, -1.0]],  # coronal: left, feet
-        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]],  # axial: left, back
-    ]
+_AXES = (
+    ((1, 1.0), (2, -1.0)),  # sagittal: back, feet
+    ((0, 1.0), (2, -1.0)),  # coronal: left, feet
+    ((0, 1.0), (1, 1.0)),  # axial: left, back
 )
-"""Where the columns and rows of a canonical picture run, by the normal's largest component."""
+"""Axis and sign of where the columns and the rows of a canonical picture run, by the normal's
+largest component."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,13 +100,13 @@ def frame_of(plane: Plane | None) -> Frame:
     """How a picture on `plane` is turned into the canonical frame; unturned without a plane."""
     if plane is None:
         return Frame()
-    columns_to, rows_to = _TARGETS[int(np.argmax(np.abs(plane.normal)))]
-    row, column = plane.along_row, plane.along_column
-    straight = abs(row @ columns_to) + abs(column @ rows_to)
-    crossed = abs(column @ columns_to) + abs(row @ rows_to)
+    row, column = plane.along_row.tolist(), plane.along_column.tolist()
+    (across, right), (down, lower) = _AXES[int(np.argmax(np.abs(plane.normal)))]
+    straight = abs(row[across]) + abs(column[down])
+    crossed = abs(column[across]) + abs(row[down])
     if crossed > straight:
-        return Frame(True, bool(row @ rows_to < 0), bool(column @ columns_to < 0))
-    return Frame(False, bool(column @ rows_to < 0), bool(row @ columns_to < 0))
+        return Frame(True, row[down] * lower < 0, column[across] * right < 0)
+    return Frame(False, column[down] * lower < 0, row[across] * right < 0)
 
 
 def square_on(
@@ -151,74 +149,68 @@ def sample(pixels: Picture, square: Square, outside: Literal["zero", "edge"] = "
     Linear in both directions; where the square is coarser than the picture the kernel widens to
     the square's step, so that nothing aliases. Outside the picture: 0, or the edge continued.
     """
-    rows, columns = pixels.shape
-    step_column, step_row = square._step_px
-    first_row, row_weights = _weights(
-        square.centre_px[1], step_row, square.size_px, rows, outside == "edge"
-    )
-    first_column, column_weights = _weights(
-        square.centre_px[0], step_column, square.size_px, columns, outside == "edge"
-    )
-    part = pixels[
-        first_row : first_row + row_weights.shape[1],
-        first_column : first_column + column_weights.shape[1],
-    ]
-    shown = np.asarray((row_weights @ part) @ column_weights.T, np.float32)
-    return np.ascontiguousarray(square.frame.turn(shown))
+    return sample_all([pixels], square, outside)[0]
 
 
-def _weights(centre: float, step: float, size: int, length: int, edge: bool) -> tuple[int, Picture]:
-    """First index used and the weights `[size, used]` of a triangular kernel along one axis."""
+def sample_all(
+    pictures: Sequence[Picture], square: Square, outside: Literal["zero", "edge"] = "zero"
+) -> list[Picture]:
+    """What `sample` gives of the same square on each of several pictures `[rows, columns]`."""
+    edge = outside == "edge"
+    step_column, step_row = square._step_px.tolist()
+    column, row = square.centre_px
+    taps: dict[tuple[int, ...], tuple[_Taps, _Taps]] = {}
+    made = []
+    for pixels in pictures:
+        if pixels.shape not in taps:
+            taps[pixels.shape] = (
+                _taps(row, step_row, square.size_px, pixels.shape[0], edge),
+                _taps(column, step_column, square.size_px, pixels.shape[1], edge),
+            )
+        down, across = taps[pixels.shape]
+        used = pixels[down.used, across.used]
+        turned = np.ascontiguousarray(_blended(used, down).T)
+        shown = _blended(turned, across).T
+        made.append(np.ascontiguousarray(square.frame.turn(shown)))
+    return made
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Taps:
+    """The lines of a picture in use, and what each line of a square is made of.
+
+    `index` `[size, k]` counts from where `used` begins; `weights` `[size, k]` go with it.
+    """
+
+    used: slice
+    index: NDArray[np.intp]
+    weights: Picture
+
+
+def _taps(centre: float, step: float, size: int, length: int, edge: bool) -> _Taps:
+    """A triangular kernel along one axis, as wide as the step where that is coarser than 1."""
     wanted = centre + (np.arange(size) - (size - 1) / 2) * step
     width = max(step, 1.0)
-    reached = np.arange(np.floor(wanted[0] - width), np.ceil(wanted[-1] + width) + 1)
-    weights = np.maximum(1.0 - np.abs(reached[None, :] - wanted[:, None]) / width, 0.0)
+    reached = np.floor(wanted - width)[:, None] + np.arange(1, math.ceil(2 * width) + 1)
+    weights = np.maximum(1.0 - np.abs(reached - wanted[:, None]) / width, 0.0)
     weights /= weights.sum(axis=1, keepdims=True)
-    first = int(np.clip(reached[0], 0, length - 1))
-    last = int(np.clip(reached[-1], 0, length - 1))
-    used = np.zeros((size, last - first + 1))
-    within = (reached >= first) & (reached <= last)
-    used[:, (reached[within] - first).astype(int)] = weights[:, within]
-    if edge:
-        used[:, 0] += weights[:, reached < first].sum(axis=1)
-        used[:, -1] += weights[:, reached > last].sum(axis=1)
-    return first, used.astype(np.float32)
+    index = np.clip(reached, 0, length - 1).astype(np.intp)
+    if not edge:
+        weights *= index == reached
+    first, last = int(index[0, 0]), int(index[-1, -1])
+    return _Taps(slice(first, last + 1), index - first, weights.astype(np.float32))
 
 
-def nearest_slice(series: Series, point_mm: ArrayLike, block: int | None = None) -> int:
-    """Index of the slice whose plane is nearest to a point in patient mm.
-
-    Slices on which the point falls outside the picture come last; `block` restricts the search to
-    one angulation block. Raises GeometryError where no slice has a plane.
-    """
-    point = np.asarray(point_mm, np.float64)
-    best, best_rank = -1, (2, np.inf)
-    for index, instance in enumerate(series.instances):
-        if instance.plane is None or (block is not None and series.blocks[index] != block):
-            continue
-        column, row = instance.plane.to_pixel(point)
-        rows, columns = instance.shape
-        inside = -0.5 <= column <= columns - 0.5 and -0.5 <= row <= rows - 0.5
-        rank = (0 if inside else 1, abs(float(instance.plane.distance(point))))
-        if rank < best_rank:
-            best, best_rank = index, rank
-    if best < 0:
-        raise GeometryError(f"series {series.series_id}: no slice with a position to search")
-    return best
-
-
-def neighbours(series: Series, index: int, k: int) -> tuple[int, ...]:
-    """Indices of the 2 k + 1 slices around `index` in its block, the outermost repeated."""
-    blocks = series.blocks or (0,) * len(series)
-    found = [index]
-    for step in (-1, 1):
-        last = index
-        for _ in range(k):
-            beyond = last + step
-            if 0 <= beyond < len(series) and blocks[beyond] == blocks[index]:
-                last = beyond
-            found.insert(0, last) if step < 0 else found.append(last)
-    return tuple(found)
+def _blended(lines: Picture, taps: _Taps) -> Picture:
+    """Weighted sums `[size, n]` of lines `[m, n]`; few lines make one, so no matrix is built."""
+    first, *others = range(taps.index.shape[1])
+    made: Picture = lines[taps.index[:, first]]
+    made *= taps.weights[:, first, None]
+    for tap in others:
+        part = lines[taps.index[:, tap]]
+        part *= taps.weights[:, tap, None]
+        made += part
+    return made
 
 
 def to_uint8(image: Picture, low: float = 0.5, high: float = 99.5) -> NDArray[np.uint8]:
@@ -229,10 +221,25 @@ def to_uint8(image: Picture, low: float = 0.5, high: float = 99.5) -> NDArray[np
     if not np.isfinite(image.sum(dtype=np.float64)):
         image = np.nan_to_num(image, posinf=0.0, neginf=0.0)
     seen = image[::2, ::2] if image.size > 65536 else image
-    darkest, brightest = np.percentile(seen, (low, high))
+    darkest, brightest = _percentiles(seen, low, high)
     if brightest <= darkest:
         return np.zeros(image.shape, np.uint8)
     scaled = image - np.float32(darkest)
     scaled *= np.float32(255 / (brightest - darkest))
     np.clip(scaled, 0, 255, out=scaled)
     return np.asarray(np.rint(scaled, out=scaled), np.uint8)
+
+
+def _percentiles(values: Picture, low: float, high: float) -> tuple[float, float]:
+    """What `np.percentile` gives, in a fraction of its time."""
+    places = [share / 100 * (values.size - 1) for share in (low, high)]
+    below, above = math.floor(places[0]), math.ceil(places[1])
+    ranked = np.partition(values, (below, above), axis=None)
+    between = ranked[below + 1 : above]
+    lower, upper = float(ranked[below]), float(ranked[above])
+    darkest = float(between.min()) if between.size else upper
+    brightest = float(between.max()) if between.size else lower
+    return (
+        lower + (darkest - lower) * (places[0] - below),
+        upper + (brightest - upper) * (above - places[1]),
+    )

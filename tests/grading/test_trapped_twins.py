@@ -76,7 +76,7 @@ class Twins:
         """The one study that a phantom's files are read as, located and graded."""
         files = study_files(phantom, traps)
         sent = {file.path.as_posix(): file.content for file in files}
-        (study,) = read_uploaded(sent, recognise=LOOK)
+        (study,) = read_uploaded(sent, recognise=LOOK, trusted=True)
         landmarks = self.grader.locate(study)
         return Answer(study, landmarks, self.grader.grade_at(study, landmarks))
 

@@ -29,7 +29,7 @@ def why_foreign(dataset: Dataset) -> str:
     if kind == _DIRECTORY or "DirectoryRecordSequence" in dataset:
         return "a directory of files (DICOMDIR), no picture"
     if modality not in ("", "MR"):
-        return f"modality {_word(modality)}, not MR"
+        return f"modality {modality if modality in _MODALITIES else 'unknown'}, not MR"
     if part in _OTHER_PARTS:
         return f"shows the {part.lower()}, not the lumbar spine"
     if not has_matrix(dataset) and not kind.startswith(_MR_CLASSES):
@@ -42,7 +42,10 @@ def has_matrix(dataset: Dataset) -> bool:
     return all((attributes.integer(dataset, k) or 0) > 0 for k in ("Rows", "Columns"))
 
 
-def _word(value: str) -> str:
-    """A code string as it may be shown: DICOM's CS is capitals, digits, blank and underscore."""
-    shown = value.replace("_", "").replace(" ", "")
-    return value if shown.isalnum() and shown.isascii() and len(value) <= 16 else "unknown"
+_MODALITIES = frozenset(
+    {"AU", "CR", "CT", "DOC", "DX", "ECG", "ES", "GM", "IO", "KO", "M3D", "MG", "NM", "OCT", "OP"}
+    | {"OT", "PR", "PT", "PX", "REG", "RF", "RG", "RTDOSE", "RTIMAGE", "RTPLAN", "RTSTRUCT"}
+    | {"SC", "SEG", "SM", "SR", "TG", "US", "XA", "XC"}
+)
+"""Modalities that have their name in a reason (PS3.3 C.7.3.1.1.1); any other text might be one of a
+patient."""

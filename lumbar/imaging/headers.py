@@ -110,7 +110,7 @@ _AGAIN = "copy it again from its source"
 
 def _header(dataset: Dataset, source: str, frame: int | None) -> Header:
     place = _place(dataset, frame)
-    instance_id = attributes.text(dataset, "SOPInstanceUID") or source
+    instance_id = _told_uid(dataset, "SOPInstanceUID") or source
     number = attributes.integer(dataset, "InstanceNumber")
     return Header(
         source=source,
@@ -183,7 +183,19 @@ def _patient(dataset: Dataset) -> str:
 
 def _uid(dataset: Dataset, keyword: str) -> str:
     """A UID in its one right spelling: no component with leading zeros (PS3.5 9.1), no dot last."""
-    return re.sub(r"(?:^|(?<=\.))0+(?=[0-9])", "", attributes.text(dataset, keyword).rstrip("."))
+    return re.sub(r"(?:^|(?<=\.))0+(?=[0-9])", "", _told_uid(dataset, keyword).rstrip("."))
+
+
+def _told_uid(dataset: Dataset, keyword: str) -> str:
+    """A UID as it is told, which every output names; of any other text, a digest in its place.
+
+    Text might name a patient. The digest keeps such files together and apart; its key keeps it out
+    of tables of digests of names.
+    """
+    told = attributes.text(dataset, keyword)
+    if not told.strip("0123456789."):
+        return told
+    return "not-a-uid-" + hashlib.blake2b(told.encode(), digest_size=8, key=b"UID").hexdigest()
 
 
 def _has_groups(dataset: Dataset) -> bool:

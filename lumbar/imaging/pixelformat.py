@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pydicom.config import IGNORE
 from pydicom.dataset import Dataset
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
@@ -114,7 +115,7 @@ def _syntax(dataset: Dataset) -> UID:
     meta = getattr(dataset, "file_meta", None)
     told = "" if meta is None else attributes.text(meta, "TransferSyntaxUID")
     if told:
-        return UID(told)
+        return UID(told, validation_mode=IGNORE)  # a warning would quote it
     implicit, little = dataset.original_encoding
     if little is False:
         return ExplicitVRBigEndian

@@ -12,13 +12,12 @@ import pytest
 from lumbar.domain import StudyGrades, View
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.grader import Grader
-from lumbar.grading.recognise import HERE, WEIGHTS, recognise
+from lumbar.grading.recognise import recognise
 from lumbar.imaging import Study, find_studies, read_study, read_uploaded
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
 
 STUDIES = ("100206310", "44036939")
-LOOK = recognise if (HERE / WEIGHTS).exists() else None
 
 
 def heap(root: Path, *, described: bool) -> dict[str, bytes]:
@@ -55,24 +54,16 @@ def tidy(lumbar_data: Path, grader: Grader) -> dict[str, list[tuple[object, ...]
     return {files.study_id: rows(grader.grade(read_study(files))) for files in find_studies(root)}
 
 
-@pytest.mark.parametrize(
-    "described",
-    [
-        True,
-        pytest.param(
-            False,
-            marks=pytest.mark.skipif(LOOK is None, reason="no view classifier ships yet"),
-        ),
-    ],
-    ids=["described", "without_descriptions"],
-)
+@pytest.mark.parametrize("described", [True, False], ids=["described", "bare"])
 def test_a_heap_of_both_real_studies_gives_each_ones_own_rows(
     lumbar_data: Path,
     grader: Grader,
     tidy: dict[str, list[tuple[object, ...]]],
     described: bool,
 ) -> None:
-    studies = read_uploaded(heap(lumbar_data / "rsna_full", described=described), recognise=LOOK)
+    studies = read_uploaded(
+        heap(lumbar_data / "rsna_full", described=described), recognise=recognise
+    )
     assert len(studies) == 2
     assert sorted(patient(study) for study in studies) == sorted(STUDIES)
     for study in studies:

@@ -19,7 +19,7 @@ from lumbar.grading.bundle import Bundle
 from lumbar.grading.crops import place_on
 from lumbar.grading.grader import Grader
 from lumbar.grading.landmarks import Landmarks
-from lumbar.grading.recognise import HERE, WEIGHTS, recognise
+from lumbar.grading.recognise import recognise
 from lumbar.imaging import Instance, Study, neighbours, read_uploaded
 from lumbar.phantom import TRAPS, PhantomStudy, make_study
 from lumbar.phantom.trap_series import TURN, trap_study
@@ -29,8 +29,6 @@ pytestmark = pytest.mark.slow
 
 SEED, INDEX = 99, 1
 NEAR_MM, ALIKE, CLOSE = 2.0, 24, 0.05
-
-LOOK = recognise if (HERE / WEIGHTS).exists() else None
 
 RENDERED_ANEW = {"single_block_axial", "extra_localizer"}
 VIEWS_GONE = {"missing_t1": Family.FORAMINAL, "missing_axial": Family.SUBARTICULAR}
@@ -76,7 +74,7 @@ class Twins:
         """The one study that a phantom's files are read as, located and graded."""
         files = study_files(phantom, traps)
         sent = {file.path.as_posix(): file.content for file in files}
-        (study,) = read_uploaded(sent, recognise=LOOK, trusted=True)
+        (study,) = read_uploaded(sent, recognise=recognise, trusted=True)
         landmarks = self.grader.locate(study)
         return Answer(study, landmarks, self.grader.grade_at(study, landmarks))
 
@@ -141,17 +139,7 @@ def test_the_clean_twin_is_graded_whole(twins: Twins) -> None:
     assert np.median(errors) < 10, "the bundle finds no levels: no twin can be judged with it"
 
 
-NEEDS_A_LOOK = pytest.mark.skipif(LOOK is None, reason="no view classifier ships yet")
-
-
-@pytest.mark.parametrize(
-    "trap",
-    [
-        pytest.param(name, marks=NEEDS_A_LOOK if name == "no_descriptions" else ())
-        for name in TRAPS
-        if name not in APART
-    ],
-)
+@pytest.mark.parametrize("trap", [name for name in TRAPS if name not in APART])
 def test_a_trapped_study_has_the_grades_of_its_clean_twin(twins: Twins, trap: str) -> None:
     found = twins.trapped_by(trap)
     assert found.graded() == set(CELLS), {f.reason for f in found.grades.findings}

@@ -8,15 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from directions import AXIAL, SAGITTAL
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
 from lumbar.imaging import Header, Plane
-
-SAGITTAL = (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
-AXIAL = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
-CORONAL = (1.0, 0.0, 0.0, 0.0, 0.0, -1.0)
 
 MakeDataset = Callable[..., Dataset]
 MakeDicom = Callable[..., bytes]

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import AXIAL, SAGITTAL
+from directions import AXIAL, SAGITTAL
 
 from lumbar.domain import View
 from lumbar.errors import InputError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from conftest import AXIAL, SAGITTAL
+from directions import AXIAL, SAGITTAL
 from hypothesis import given
 from hypothesis import strategies as st
 

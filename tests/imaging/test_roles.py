@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conftest import AXIAL, CORONAL, SAGITTAL
+from directions import AXIAL, CORONAL, SAGITTAL
 
 from lumbar.domain import View
 from lumbar.imaging.roles import drawbacks, role_from_headers, role_named

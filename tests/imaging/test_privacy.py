@@ -6,6 +6,7 @@ import io
 import logging
 import warnings
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -65,13 +66,16 @@ META = {
 }
 
 
+@cache
+def with_word(data: bytes) -> bytes:
+    """A file with the word everywhere; made once for all tests, since it takes a while."""
+    return rewritten(data, lambda dataset: say_everywhere(dataset, WORD))
+
+
 @pytest.fixture
 def identified(stack_of_files: Callable[..., Files]) -> Files:
     """A study with the word everywhere."""
-    return {
-        name: rewritten(data, lambda dataset: say_everywhere(dataset, WORD))
-        for name, data in stack_of_files().items()
-    }
+    return {name: with_word(data) for name, data in stack_of_files().items()}
 
 
 @pytest.fixture

@@ -178,7 +178,8 @@ def picture_of(values: NDArray[np.float32]) -> NDArray[np.uint8] | None:
 
     None where a value is not finite or nothing differs: nothing can be read off it.
     """
-    if not np.isfinite(values).all() or np.ptp(values) < 1e-6:
+    spread = np.ptp(values)
+    if not np.isfinite(spread) or spread < 1e-6:
         return None
     flat = to_uint8(values.reshape(-1, values.shape[-1]))
     return flat.reshape(values.shape) if flat.any() else None

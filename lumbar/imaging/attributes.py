@@ -65,6 +65,12 @@ def number(dataset: Dataset, keyword: str) -> float | None:
 
 def integer(dataset: Dataset, keyword: str) -> int | None:
     """The first value of a numeric attribute as a whole number, None where it is none."""
+    element = _element(dataset, keyword)
+    if element is None:
+        return None
+    value = element.value
+    if element.VR == "US" and isinstance(value, bytes) and len(value) == 2:  # the common case
+        return int.from_bytes(value, "little" if element.is_little_endian else "big")
     found = number(dataset, keyword)
     return int(found) if found is not None and found == int(found) else None
 

@@ -90,7 +90,7 @@ class Plane:
         offset = np.asarray(points_mm, np.float64) - self.origin_mm
         column = offset @ self.along_row / self.spacing_mm[1]
         row = offset @ self.along_column / self.spacing_mm[0]
-        return np.stack([column, row], axis=-1)
+        return np.array([column, row]) if offset.ndim == 1 else np.stack([column, row], axis=-1)
 
     def distance(self, points_mm: ArrayLike) -> Vector:
         """Signed distance in mm `[...]` of points `[..., 3]` from the plane, along its normal."""

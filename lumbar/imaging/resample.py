@@ -101,7 +101,8 @@ def frame_of(plane: Plane | None) -> Frame:
     if plane is None:
         return Frame()
     row, column = plane.along_row.tolist(), plane.along_column.tolist()
-    (across, right), (down, lower) = _AXES[int(np.argmax(np.abs(plane.normal)))]
+    normal = [abs(part) for part in plane.normal.tolist()]
+    (across, right), (down, lower) = _AXES[normal.index(max(normal))]
     straight = abs(row[across]) + abs(column[down])
     crossed = abs(column[across]) + abs(row[down])
     if crossed > straight:
@@ -168,7 +169,7 @@ def sample_all(
                 _taps(column, step_column, square.size_px, pixels.shape[1], edge),
             )
         down, across = taps[pixels.shape]
-        used = pixels[down.used, across.used]
+        used = np.ascontiguousarray(pixels[down.used, across.used])
         turned = np.ascontiguousarray(_blended(used, down).T)
         shown = _blended(turned, across).T
         made.append(np.ascontiguousarray(square.frame.turn(shown)))
@@ -204,10 +205,11 @@ def _taps(centre: float, step: float, size: int, length: int, edge: bool) -> _Ta
 def _blended(lines: Picture, taps: _Taps) -> Picture:
     """Weighted sums `[size, n]` of lines `[m, n]`; few lines make one, so no matrix is built."""
     first, *others = range(taps.index.shape[1])
-    made: Picture = lines[taps.index[:, first]]
+    made: Picture = lines.take(taps.index[:, first], axis=0)
     made *= taps.weights[:, first, None]
+    part = np.empty_like(made)
     for tap in others:
-        part = lines[taps.index[:, tap]]
+        lines.take(taps.index[:, tap], axis=0, out=part, mode="clip")
         part *= taps.weights[:, tap, None]
         made += part
     return made

@@ -86,7 +86,7 @@ def bundle(
 def trained_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     """A bundle that finds levels and tells grades: the one that LUMBAR_BUNDLE names, else trained.
 
-    Training takes a minute and a half on two cores: only slow tests ask for it.
+    Training takes minutes on two cores: only nightly tests ask for it.
     """
     if given := os.environ.get("LUMBAR_BUNDLE"):
         return Bundle.load(Path(given))

@@ -43,7 +43,7 @@ RECIPE = Recipe(
 
 
 def train_small_bundle(folder: Path) -> Bundle:
-    """Renders, cuts, trains and writes; about 90 s on two quiet cores."""
+    """Renders, cuts, trains and writes."""
     import torch
 
     with ProcessPoolExecutor(2, get_context("spawn")) as pool:

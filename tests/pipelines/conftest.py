@@ -6,9 +6,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
+from lumbar.config import load_recipe
+from lumbar.domain import Family
+from lumbar.grading.bundle import write_bundle
+from lumbar.grading.learn import Learned, Predictions
+from lumbar.grading.metrics import weighted_prior
+from lumbar.grading.networks import GraderNet, LocatorNet
 from lumbar.phantom.cohort import write_cohort
 from lumbar.pipelines.session import ray_session
+
+CI = Path(__file__).resolve().parents[2] / "jobs" / "configs" / "ci.yaml"
 
 
 @pytest.fixture(scope="session")
@@ -16,6 +25,24 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three small phantoms in the challenge's layout."""
     folder = tmp_path_factory.mktemp("phantoms") / "cohort"
     write_cohort(folder, 3, seed=7)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle of the smallest recipe that has learned nothing."""
+    torch.manual_seed(3)
+    nothing = Predictions((), (), torch.zeros(0, 3).double().numpy(), torch.zeros(0).long().numpy())
+    learned = Learned(
+        locator=LocatorNet(),
+        grader=GraderNet(),
+        temperatures=(1.0, 1.0, 1.0),
+        prior=weighted_prior(torch.zeros(1, 25).long().numpy()),
+        families=tuple(Family),
+        held_out=nothing,
+    )
+    folder = tmp_path_factory.mktemp("model") / "bundle"
+    write_bundle(folder, load_recipe(CI), learned, {})
     return folder
 
 

@@ -8,43 +8,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import torch
 
-from lumbar.config import Recipe, load_recipe
-from lumbar.domain import Family
 from lumbar.errors import ConfigError
-from lumbar.grading.bundle import write_bundle
-from lumbar.grading.learn import Learned, Predictions
-from lumbar.grading.metrics import weighted_prior
-from lumbar.grading.networks import GraderNet, LocatorNet
 from lumbar.pipelines.score import ScorePlan, score
 from lumbar.reports.schema import read_grades
 
 pytestmark = pytest.mark.ray
-
-CI = Path(__file__).resolve().parents[2] / "jobs" / "configs" / "ci.yaml"
-
-
-@pytest.fixture(scope="module")
-def recipe() -> Recipe:
-    return load_recipe(CI)
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory, recipe: Recipe) -> Path:
-    torch.manual_seed(3)
-    nothing = Predictions((), (), torch.zeros(0, 3).double().numpy(), torch.zeros(0).long().numpy())
-    learned = Learned(
-        locator=LocatorNet(),
-        grader=GraderNet(),
-        temperatures=(1.0, 1.0, 1.0),
-        prior=weighted_prior(torch.zeros(1, 25).long().numpy()),
-        families=tuple(Family),
-        held_out=nothing,
-    )
-    folder = tmp_path_factory.mktemp("model") / "bundle"
-    write_bundle(folder, recipe, learned, {})
-    return folder
 
 
 @pytest.fixture(scope="module")

@@ -36,9 +36,10 @@ QUIET = {
     # Batches differ in their number of pictures; torch's default of 1,024 kernels is fewer than
     # DenseNet-121 needs for ten sizes, and building them anew each step costs a third of the time.
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16384",
-    # A thread that waits gives its core away: threads that spin beside any other busy process made
-    # a training step eight times as long (0.7 s and 5.5 s on two cores that others use too).
-    "OMP_WAIT_POLICY": "PASSIVE",
+    # A thread that waits spins for a fifth of a millisecond and then gives its core away. Spinning
+    # for ever, as is the default, made a step beside any other busy process eight times as long
+    # (0.7 s and 5.5 s); never spinning makes one on a quiet machine up to half as long again.
+    "GOMP_SPINCOUNT": "10000",
 }
 """What Ray and torch read when their processes start. What is set already stays."""
 

@@ -36,9 +36,9 @@ QUIET = {
     # Batches differ in their number of pictures; torch's default of 1,024 kernels is fewer than
     # DenseNet-121 needs for ten sizes, and building them anew each step costs a third of the time.
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "16384",
-    # A thread that waits spins a little and then gives its core away. Spinning thirty times as
-    # long, libgomp's default, made a step beside other busy processes eight times as long (5.5 s,
-    # not 0.7 s); never spinning made the demo's epochs on a quiet machine a quarter longer.
+    # A thread that waits spins a little and then gives its core away. Beside other busy processes
+    # libgomp's default, thirty times as long, took up to 5.5 s a step where no spinning took 0.7 s;
+    # no spinning at all made the demo's epochs on a quiet machine longer by a quarter and more.
     "GOMP_SPINCOUNT": "10000",
 }
 """What Ray and torch read when their processes start. What is set already stays."""

@@ -46,5 +46,5 @@ bench: $(READY)  ## ours against its yardstick, quick sizes; rewrites benchmarks
 	$(BIN)/python -m benchmarks
 
 lock:  ## pin what pyproject.toml asks for; what is pinned already keeps its version
-	uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --quiet \
+	uv pip compile pyproject.toml --extra dev --extra openvino --universal --python-version 3.11 --quiet \
 	  --custom-compile-command "make lock" --output-file requirements.lock

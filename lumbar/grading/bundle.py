@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ from lumbar.grading.networks import GraderNet, LocatorNet
 from lumbar.grading.rules import Rule
 
 __all__ = ["SCHEMA_VERSION", "Bundle", "write_bundle"]
+
+Network = TypeVar("Network", bound=nn.Module)
 
 SCHEMA_VERSION = 1
 CONFIG, CARD, SELFTEST = "config.json", "card.json", "selftest.json"
@@ -93,11 +95,11 @@ class Bundle:
         """Weighted share of the grades in the training part, `[25, 3]`."""
         return np.asarray(self.config.prior)
 
-    def grader(self) -> nn.Module:
+    def grader(self) -> GraderNet:
         """The grading network with its weights, ready to infer."""
         return _filled(GraderNet(), self.path / GRADER)
 
-    def locator(self) -> nn.Module | None:
+    def locator(self) -> LocatorNet | None:
         """The locator with its weights; None where the bundle grades at given points only."""
         return None if self.config.locator is None else _filled(LocatorNet(), self.path / LOCATOR)
 
@@ -157,7 +159,7 @@ def _tensors(model: nn.Module) -> dict[str, torch.Tensor]:
     return {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
 
 
-def _filled(model: nn.Module, path: Path) -> nn.Module:
+def _filled(model: Network, path: Path) -> Network:
     try:
         tensors = load_file(path)
         model.load_state_dict(tensors)

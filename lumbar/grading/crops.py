@@ -20,7 +20,16 @@ from lumbar.imaging.nearby import nearest_slice, neighbours
 from lumbar.imaging.resample import Square, sample_all, square_on, to_uint8
 from lumbar.imaging.study import Series, Study
 
-__all__ = ["COVER_MM", "Crops", "Place", "covering_slice", "cut_crops", "picture_of", "place_on"]
+__all__ = [
+    "COVER_MM",
+    "Crops",
+    "Place",
+    "corners_of",
+    "covering_slice",
+    "cut_crops",
+    "picture_of",
+    "place_on",
+]
 
 VIEWS = tuple(View)
 
@@ -74,6 +83,20 @@ def cut_crops(study: Study, landmarks: Landmarks, settings: CropSettings) -> Cro
     size = settings.cached_px
     stacked = np.stack(pictures) if pictures else np.zeros((0, 3, size, size), np.uint8)
     return Crops(tuple(cells), stacked, np.array(rows, int), np.array(views, int), reasons)
+
+
+def corners_of(landmark: Landmark, settings: CropSettings, scale: float) -> NDArray[np.float64]:
+    """Corners `[4, 2]` (column, row) on the landmark's slice of the picture that the model sees.
+
+    Top left, top right, bottom right, bottom left of the picture, which may be turned or mirrored
+    on the slice. `scale` is `Landmarks.pixel_mm()`.
+    """
+    place = Place(landmark.series, landmark.index, landmark.point_px, landmark.point_mm)
+    view = landmark.series.view or View.SAGITTAL_T2
+    square = _square_at(place, landmark.index, view, landmark.cell, settings, scale)
+    middle, reach = (square.size_px - 1) / 2, square.size_px / settings.margin / 2
+    low, high = middle - reach, middle + reach
+    return square.to_picture([[low, low], [high, low], [high, high], [low, high]])
 
 
 def _squares(

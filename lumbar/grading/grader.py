@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,7 @@ from lumbar.domain import (
     View,
 )
 from lumbar.errors import BundleError
+from lumbar.grading.activation import HeatMap, heat_maps
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.crops import Crops, cut_crops
 from lumbar.grading.fit import autocast, pick_precision
@@ -76,11 +78,24 @@ class Grader:
         watch = _Watch()
         with watch.stage("locate"):
             landmarks = self.locate(study)
-        return self._grade(study, landmarks, watch)
+        return self._grade(study, landmarks, watch)[0]
+
+    def explain(self, study: Study) -> tuple[StudyGrades, Mapping[Cell, HeatMap]]:
+        """What `grade` gives, and for each graded finding where in its picture that was read."""
+        watch = _Watch()
+        with watch.stage("locate"):
+            landmarks = self.locate(study)
+        return self._explain(study, landmarks, watch)
+
+    def explain_at(
+        self, study: Study, landmarks: Landmarks
+    ) -> tuple[StudyGrades, Mapping[Cell, HeatMap]]:
+        """What `grade_at` gives, and the heat map of each graded finding."""
+        return self._explain(study, landmarks, _Watch())
 
     def grade_at(self, study: Study, landmarks: Landmarks) -> StudyGrades:
         """The 25 findings of a study at given points."""
-        return self._grade(study, landmarks, _Watch())
+        return self._grade(study, landmarks, _Watch())[0]
 
     def locate(self, study: Study) -> Landmarks:
         """The points of the 25 cells; BundleError where the bundle has no locator."""
@@ -88,7 +103,17 @@ class Grader:
             raise BundleError(f"{self.bundle.path}: no locator: it grades at given points only")
         return locate(study, self._heat_maps, self.bundle.config.locator)
 
-    def _grade(self, study: Study, landmarks: Landmarks, watch: _Watch) -> StudyGrades:
+    def _explain(
+        self, study: Study, landmarks: Landmarks, watch: _Watch
+    ) -> tuple[StudyGrades, Mapping[Cell, HeatMap]]:
+        grades, crops = self._grade(study, landmarks, watch)
+        with watch.stage("explain"):
+            heat = heat_maps(self._grader, crops, landmarks, grades, self.bundle.config.crops)
+        return replace(grades, seconds=watch.seconds), heat
+
+    def _grade(
+        self, study: Study, landmarks: Landmarks, watch: _Watch
+    ) -> tuple[StudyGrades, Crops]:
         with watch.stage("crop"):
             crops = cut_crops(study, landmarks, self.bundle.config.crops)
         with watch.stage("grade"):
@@ -97,7 +122,7 @@ class Grader:
         findings = tuple(self._finding(cell, landmarks, crops, shares.get(cell)) for cell in CELLS)
         sagittal = any(cell.condition.family is Family.CANAL for cell in landmarks.points)
         numbering = landmarks.numbering if sagittal else LevelNumbering.UNCERTAIN
-        return StudyGrades(
+        grades = StudyGrades(
             study.study_id,
             findings,
             numbering,
@@ -105,6 +130,7 @@ class Grader:
             watch.seconds,
             tuple(finding for findings in loose for finding in findings),
         )
+        return grades, crops
 
     def _probabilities(self, crops: Crops) -> NDArray[np.float64]:
         family = torch.tensor([list(Family).index(c.condition.family) for c in crops.cells]).long()

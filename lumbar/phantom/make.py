@@ -27,7 +27,7 @@ from lumbar.phantom.study import PhantomSeries, PhantomSlice, PhantomStudy, Poin
 from lumbar.phantom.trap_series import trap_study
 from lumbar.phantom.traps import check_traps
 
-__all__ = ["make_study"]
+__all__ = ["habitus_of", "make_study", "offset_of"]
 
 Vector = NDArray[np.float64]
 
@@ -57,7 +57,7 @@ def make_study(
     """
     chosen = check_traps(traps)
     morphology = population().draw_morphology(_rng(seed, index, Stream.MORPHOLOGY))
-    habitus = Habitus.draw(_rng(seed, index, Stream.HABITUS))
+    habitus = habitus_of(seed, index)
     anatomy = Anatomy(morphology, habitus)
     study = PhantomStudy(
         study_id=str(_number(seed, index)),
@@ -67,8 +67,21 @@ def make_study(
         landmarks=_points(anatomy),
         series=_series(anatomy, habitus, seed, index, Size(size), chosen),
     )
-    offset = _patient_offset(_rng(seed, index, Stream.FILES))
-    return trap_study(_moved(study, offset), chosen, seed)
+    return trap_study(_moved(study, offset_of(seed, index)), chosen, seed)
+
+
+def habitus_of(seed: int, index: int) -> Habitus:
+    """The build of the patient of study `index`."""
+    return Habitus.draw(_rng(seed, index, Stream.HABITUS))
+
+
+def offset_of(seed: int, index: int) -> Vector:
+    """Patient mm `[3]` by which the study's planes are moved from the anatomy's own frame.
+
+    Real positions are not round zero: where the scanner's isocentre is differs by examination.
+    """
+    rng = _rng(seed, index, Stream.FILES)
+    return rng.uniform((-25.0, -60.0, -600.0), (25.0, 60.0, 200.0))
 
 
 def _rng(seed: int, index: int, *stream: int) -> np.random.Generator:
@@ -134,11 +147,6 @@ def _slices(
         pixels = acquire(tissue, rng, habitus, plane=plane)
         slices.append(PhantomSlice(number, plane, pixels, block))
     return tuple(slices)
-
-
-def _patient_offset(rng: np.random.Generator) -> Vector:
-    """Where the scanner's isocentre puts the patient: real positions are not round zero."""
-    return rng.uniform((-25.0, -60.0, -600.0), (25.0, 60.0, 200.0))
 
 
 def _moved(study: PhantomStudy, offset: Vector) -> PhantomStudy:

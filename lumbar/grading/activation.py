@@ -1,0 +1,155 @@
+"""Where in its picture a finding's grade was read: heat maps, checked on phantoms by pointing.
+
+The last feature maps of a crop are two or three pixels wide, far too coarse to point with, so the
+map is taken where features are still fine: LayerCAM (Jiang et al., IEEE TIP 30:5875, 2021) weighs
+each feature of an early dense block by the gradient of the grade's log-odds there. How well they
+point is measured on phantoms: `python -m benchmarks.pointing`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from lumbar.config import CropSettings
+from lumbar.domain import Cell, Family, StudyGrades, View
+from lumbar.grading.augment import cut, plain_maps
+from lumbar.grading.crops import Crops, corners_of
+from lumbar.grading.infer import CANAL, mirror
+from lumbar.grading.landmarks import Landmarks
+from lumbar.grading.networks import GraderNet, standardise
+
+__all__ = ["TAPS", "HeatMap", "HeatOf", "heat_maps", "heat_of"]
+
+HeatOf = Callable[[GraderNet, Tensor, Tensor, Tensor, Tensor], Tensor]
+"""A way to make heat maps, called as `heat_of` is."""
+
+TAPS = ("denseblock1", "denseblock2", "denseblock3")
+"""Layers whose maps are put together, finest first; strides 4, 8 and 16."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class HeatMap:
+    """What spoke for a finding's grade, on the picture that it was read off.
+
+    `values` float32 `[h, w]` in 0..1, the highest 1 (all 0 where nothing spoke for it);
+    `corners_px` float64 `[4, 2]` (column, row) on the slice: top left, top right, bottom right and
+    bottom left corner of the picture as the model saw it.
+    """
+
+    values: NDArray[np.float32]
+    corners_px: NDArray[np.float64]
+    series_id: str
+    instance: str
+
+    def places_px(self) -> NDArray[np.float64]:
+        """Points (column, row) `[h, w, 2]` of the slice under the middle of each value."""
+        height, width = self.values.shape
+        top_left, top_right, _, bottom_left = self.corners_px
+        across = (np.arange(width) + 0.5)[:, None] / width * (top_right - top_left)
+        down = (np.arange(height) + 0.5)[:, None, None] / height * (bottom_left - top_left)
+        return np.asarray(top_left + across + down)
+
+
+def heat_maps(
+    model: GraderNet,
+    crops: Crops,
+    landmarks: Landmarks,
+    grades: StudyGrades,
+    settings: CropSettings,
+    how: HeatOf | None = None,
+) -> Mapping[Cell, HeatMap]:
+    """The heat map of every graded finding, on the slice of its evidence; by `heat_of`, or `how`.
+
+    A finding graded on two views is explained on its own. A canal is graded as it is and mirrored,
+    so its map is the mean of both.
+    """
+    cells, shown = _own_pictures(crops, grades)
+    if not cells:
+        return {}
+    device = next(model.parameters()).device
+    pictures = torch.from_numpy(crops.pictures[shown]).to(device)
+    pictures = cut(pictures, plain_maps(len(cells), settings.margin), settings.size_px)
+    views = torch.from_numpy(crops.views[shown]).to(device)
+    family = torch.tensor([_FAMILIES.index(cell.condition.family) for cell in cells]).to(device)
+    chosen = torch.tensor([int(grades[cell].severity or 0) for cell in cells]).to(device)
+    how = how or heat_of
+    heat = how(model, pictures, views, family, chosen)
+    canal = (family == CANAL).nonzero().flatten()
+    if len(canal):
+        other = (views[canal], family[canal], chosen[canal])
+        heat[canal] += how(model, mirror(pictures[canal], views[canal]), *other)
+    scale = landmarks.pixel_mm()
+    return {
+        cell: _placed(values, cell, landmarks, settings, scale)
+        for cell, values in zip(cells, _unit(heat).cpu().numpy(), strict=True)
+    }
+
+
+_FAMILIES = list(Family)
+
+
+def _own_pictures(crops: Crops, grades: StudyGrades) -> tuple[list[Cell], list[int]]:
+    """The graded cells with a picture of the view that their point lies on, and its number."""
+    graded = {finding.cell: finding for finding in grades.graded()}
+    cells, shown = [], []
+    for number, (row, view) in enumerate(zip(crops.rows, crops.views, strict=True)):
+        cell = crops.cells[row]
+        evidence = graded[cell].evidence if cell in graded else None
+        if evidence is not None and evidence.view is list(View)[view]:
+            cells.append(cell)
+            shown.append(number)
+    return cells, shown
+
+
+def _placed(
+    values: NDArray[np.float32],
+    cell: Cell,
+    landmarks: Landmarks,
+    settings: CropSettings,
+    scale: float,
+) -> HeatMap:
+    mark = landmarks.points[cell]
+    corners = corners_of(mark, settings, scale)
+    return HeatMap(values, corners, mark.series.series_id, mark.instance.instance_id)
+
+
+def heat_of(
+    model: GraderNet, pictures: Tensor, views: Tensor, family: Tensor, grades: Tensor
+) -> Tensor:
+    """Heat maps `[p, s/4, s/4]` in 0..1 of pictures `[p, 3, s, s]` (as the model sees them).
+
+    `views`, `family` and `grades` `[p]`: each picture's view, its finding's kind, and the grade
+    that is explained; indices in the order of their enums.
+    """
+    with torch.enable_grad():
+        signal = standardise(pictures).contiguous(memory_format=torch.channels_last)
+        signal.requires_grad_(True)
+        taps = []
+        for name, layer in model.trunk.named_children():
+            signal = layer(signal)
+            if name in TAPS:
+                taps.append(signal)
+        pooled = torch.relu(signal).mean(dim=(2, 3))
+        readings = torch.einsum("pc,pcg->pg", pooled, model.reading[family, views])
+        chosen = readings.gather(1, grades[:, None]).squeeze(1)
+        odds = chosen - (readings.sum(1) - chosen) / (readings.shape[1] - 1)
+        gradients = torch.autograd.grad(odds.sum(), taps)
+    size = taps[0].shape[-2:]
+    total = torch.zeros(len(pictures), *size, device=pictures.device)
+    for tap, gradient in zip(taps, gradients, strict=True):
+        spoke = (torch.relu(gradient) * torch.relu(tap)).sum(1, keepdim=True).detach()
+        wide = functional.interpolate(spoke, size, mode="bilinear", align_corners=False)
+        total += _unit(wide.squeeze(1))
+    return _unit(total)
+
+
+def _unit(maps: Tensor) -> Tensor:
+    """Maps `[p, h, w]` divided by their highest value; 0 stays 0."""
+    return maps / maps.amax(dim=(1, 2), keepdim=True).clamp_min(1e-12)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from lumbar.domain import Basis, Family, View
 from lumbar.errors import ConfigError
@@ -22,6 +22,7 @@ __all__ = [
     "DataSettings",
     "GraderSettings",
     "LocatorSettings",
+    "MoreData",
     "PhantomSettings",
     "Recipe",
     "ViewSettings",
@@ -49,6 +50,18 @@ class PhantomSettings(Section):
     traps: tuple[str, ...] = ()
 
 
+class MoreData(Section):
+    """A second root that a network also learns from: phantoms beside patients, say."""
+
+    input: str = ""
+    labels: str = ""
+    cache: str
+    """Folder of its crop cache, cut with the recipe's `crops` and `locator`."""
+    families: tuple[Family, ...]
+    """What of its findings is graded on; its points serve the locator whatever they show."""
+    basis: Basis = Basis.SYNTHETIC
+
+
 class DataSettings(Section):
     """Which studies, and which of them are kept apart. Folds are by patient, never by row."""
 
@@ -68,6 +81,12 @@ class DataSettings(Section):
     that a damaged file may end without harm."""
     basis: Basis = Basis.SYNTHETIC
     """Written into the card: `real` only where the labels come from patients."""
+    more: tuple[MoreData, ...] = ()
+    """Further roots, folds by the same hash; a family of theirs is of their basis."""
+
+    def basis_of(self, family: Family) -> Basis:
+        """Where a family's grades come from."""
+        return next((more.basis for more in self.more if family in more.families), self.basis)
 
 
 class CropSettings(Section):
@@ -94,8 +113,19 @@ class CropSettings(Section):
         }
     )
     """Views that a family is graded on, its own first; an absent one is masked."""
-    neighbours: bool = True
-    """Channels are the slice and its two neighbours; false: the slice three times."""
+    neighbours: tuple[View, ...] = tuple(View)
+    """Views whose channels are the slice and its two neighbours; of others the slice three times.
+    `true` and `false` mean all and none."""
+    looks: Literal[1, 5, 9] = 1
+    """Slightly shifted squares that an answer is the mean of: the point alone, with the four
+    beside it, with the four at the corners too."""
+    look_shift: float = Field(default=0.05, ge=0, lt=0.5)
+    """How far those lie from the point, as a share of the edge."""
+
+    @field_validator("neighbours", mode="before")
+    @classmethod
+    def _all_or_none(cls, value: Any) -> Any:
+        return (tuple(View) if value else ()) if isinstance(value, bool) else value
 
     @property
     def cached_px(self) -> int:

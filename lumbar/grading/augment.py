@@ -10,12 +10,24 @@ from torch.nn import functional
 
 from lumbar.config import Augmentation
 
-__all__ = ["contrast", "cut", "move_points", "plain_maps", "random_maps"]
+__all__ = ["contrast", "cut", "move_points", "plain_maps", "random_maps", "shifted_maps"]
 
 
 def plain_maps(count: int, margin: float) -> Tensor:
     """Affine maps `[count, 2, 3]` that cut the centre: output -1..1 to input -1/m..1/m."""
     return torch.eye(2, 3).div(margin).expand(count, 2, 3).clone()
+
+
+def shifted_maps(count: int, margin: float, looks: int, shift: float) -> list[Tensor]:
+    """The first `looks` of nine maps `[count, 2, 3]`: the centre, then shifted by `shift` of the
+    edge along the axes, then along both."""
+    steps = [(0, 0), (-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)]
+    maps = []
+    for across, down in steps[:looks]:
+        moved = plain_maps(count, margin)
+        moved[:, :, 2] = torch.tensor([across, down]) * (2 * shift / margin)
+        maps.append(moved)
+    return maps
 
 
 def random_maps(

@@ -126,7 +126,7 @@ def write_bundle(
         locator=recipe.locator if learned.locator is not None else None,
         rule=Rule(recipe.grader.rule),
         temperatures=dict(zip(Family, learned.temperatures, strict=True)),
-        basis=dict.fromkeys(learned.families, recipe.data.basis),
+        basis={family: recipe.data.basis_of(family) for family in learned.families},
         prior=[[float(share) for share in row] for row in learned.prior],
     )
     _write(draft / CONFIG, config.model_dump(mode="json"))

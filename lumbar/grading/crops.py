@@ -148,7 +148,7 @@ def _square(
 ) -> NDArray[np.uint8] | None:
     if _is_constant(place.series.instances[place.index].pixels):
         return None  # against the dark outside it would still have an edge
-    channels = _channels(place, view, cell, settings.neighbours)
+    channels = _channels(place, view, cell, view in settings.neighbours)
     wanted: dict[Square, list[int]] = defaultdict(list)
     for index in dict.fromkeys(channels):
         wanted[_square_at(place, index, view, cell, settings, scale)].append(index)

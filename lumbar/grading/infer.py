@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lumbar.config import CropSettings
 from lumbar.domain import Family, View
-from lumbar.grading.augment import cut, plain_maps
+from lumbar.grading.augment import cut, shifted_maps
 from lumbar.grading.fit import autocast
 
 __all__ = ["crop_logits", "mirror", "softmax"]
@@ -39,7 +39,8 @@ def crop_logits(
     """Logits `[n, 3]` on the CPU of the findings that cached pictures `[p, 3, s, s]` show.
 
     Arguments as of GraderNet, with `rows` ascending. A canal is read as it is and mirrored, and
-    the two averaged, so that mirroring a patient cannot change its grade.
+    the two averaged, so that mirroring a patient cannot change its grade; so are the looks of
+    `settings.looks`, whose pattern a mirror does not change either.
     """
     device = next(model.parameters()).device
     parts = []
@@ -48,20 +49,30 @@ def crop_logits(
     with torch.inference_mode(), autocast(device, bf16):
         for findings in torch.arange(len(family)).split(batch):
             mine = (rows >= findings[0]) & (rows <= findings[-1])
-            shown = pictures[mine].to(device)
-            shown = cut(shown, plain_maps(len(shown), settings.margin), settings.size_px)
+            cached = pictures[mine].to(device)
             arguments = (
                 (rows[mine] - findings[0]).to(device),
                 views[mine].to(device),
                 family[findings].to(device),
                 level[findings].to(device),
             )
-            logits = model(shown, *arguments).float()
-            canal = (arguments[2] == CANAL).nonzero().flatten()
-            if len(canal):
-                logits[canal] = (logits[canal] + _mirrored(model, shown, arguments, canal)) / 2
-            parts.append(logits.cpu())
+            seen = [
+                _read(model, cut(cached, maps, settings.size_px), arguments)
+                for maps in shifted_maps(
+                    len(cached), settings.margin, settings.looks, settings.look_shift
+                )
+            ]
+            parts.append(torch.stack(seen).mean(0).cpu())
     return torch.cat(parts)
+
+
+def _read(model: nn.Module, shown: Tensor, arguments: tuple[Tensor, ...]) -> Tensor:
+    """Logits of pictures as they are, a canal's averaged with those of its mirror image."""
+    logits: Tensor = model(shown, *arguments).float()
+    canal = (arguments[2] == CANAL).nonzero().flatten()
+    if len(canal):
+        logits[canal] = (logits[canal] + _mirrored(model, shown, arguments, canal)) / 2
+    return logits
 
 
 def _mirrored(

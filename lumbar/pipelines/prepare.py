@@ -17,7 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from lumbar.config import Recipe
+from lumbar.config import DataSettings, MoreData, Recipe
 from lumbar.domain import Cell, Condition, Severity
 from lumbar.errors import FormatError, LumbarError
 from lumbar.grading.crops import cut_crops
@@ -177,7 +177,12 @@ def _listed(study_ids: Sequence[str], most: int = 20) -> dict[str, Any]:
 
 
 def prepare_if_missing(recipe: Recipe) -> None:
-    """Cut the cache of a recipe that names its input, where there is none yet."""
-    if recipe.data.input and not recipe.cache.exists():
-        labels = Path(recipe.data.labels or recipe.data.input)
-        prepare(recipe.data.input, labels, recipe.cache, recipe)
+    """Cut the caches of a recipe that names their inputs, where there are none yet."""
+    _prepare_from(recipe.data, recipe.cache, recipe)
+    for more in recipe.data.more:
+        _prepare_from(more, Path(more.cache), recipe)
+
+
+def _prepare_from(data: DataSettings | MoreData, cache: Path, recipe: Recipe) -> None:
+    if data.input and not cache.exists():
+        prepare(data.input, Path(data.labels or data.input), cache, recipe)

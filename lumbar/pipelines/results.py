@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from lumbar.config import Recipe
-from lumbar.domain import CELLS, Basis, Cell, Severity
+from lumbar.domain import CELLS, Basis, Cell, Family, Severity
 from lumbar.grading.bundle import write_bundle
 from lumbar.grading.learn import Learned, Predictions
 from lumbar.grading.rules import Rule, tilt
@@ -44,7 +44,7 @@ def write_results(
         recipe.folder / "bundle",
         recipe,
         learned,
-        _card(recipe, figures),
+        _card(recipe, learned.families, figures),
         lambda draft: make_selftest(draft, given_points=learned.locator is None),
     )
     studies, shares, _ = learned.held_out.table()
@@ -101,19 +101,31 @@ def _truth(
     }
 
 
-def _card(recipe: Recipe, figures: Mapping[str, Any]) -> dict[str, Any]:
+SOURCES = {
+    Basis.REAL: "patients' images",
+    Basis.SYNTHETIC: "synthetic phantoms of lumbar.phantom",
+}
+
+
+def _card(recipe: Recipe, families: Sequence[Family], figures: Mapping[str, Any]) -> dict[str, Any]:
     """What people should know of a bundle."""
-    real = recipe.data.basis is Basis.REAL
+    basis = {family: recipe.data.basis_of(family) for family in families}
+    real = Basis.REAL in basis.values()
     return {
         "trained_on": {
-            "basis": recipe.data.basis.value,
-            "source": "patients' images" if real else "synthetic phantoms of lumbar.phantom",
+            "basis": {family.value: of.value for family, of in basis.items()},
+            "source": "; ".join(
+                f"{SOURCES[one]} ({', '.join(f.condition for f in families if basis[f] is one)})"
+                for one in Basis
+                if one in basis.values()
+            ),
             "folds": recipe.data.folds,
             "held_out_fold": recipe.data.held_out,
         },
         "figures": {"held_out": dict(figures)},
         "limits": (
-            "Measured on held-out patients at given points."
+            "Measured at given points: on held-out patients what was learned from patients, and "
+            "on phantoms the rest, which says nothing about patients."
             if real
             else "Measured on phantoms: says nothing about patients."
         ),

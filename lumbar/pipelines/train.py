@@ -8,11 +8,12 @@ killed and is started again under its name goes on from its last checkpoint.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import ray.data
 from ray.data import DataContext, Dataset
@@ -20,6 +21,7 @@ from ray.train import CheckpointConfig, DataConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
 from lumbar.config import Recipe
+from lumbar.domain import Condition, Family
 from lumbar.errors import ConfigError, InputError, LumbarError
 from lumbar.pipelines.cache import check_cache
 from lumbar.pipelines.history import followed
@@ -45,7 +47,8 @@ def train(recipe: Recipe) -> dict[str, Any]:
     """
     began = time.monotonic()
     recipe = with_absolute_paths(recipe)
-    check_cache(recipe.cache, recipe)
+    for folder, _ in _caches(recipe):
+        check_cache(folder, recipe)
     claim(recipe)
     result = read_json(recipe.folder / RESULT)
     finished_before = result is not None
@@ -65,7 +68,12 @@ def train(recipe: Recipe) -> dict[str, Any]:
 
 def with_absolute_paths(recipe: Recipe) -> Recipe:
     """The recipe with paths that hold in workers, whose current folder is another."""
-    data = recipe.data.model_copy(update={"cache": str(recipe.cache.absolute())})
+    more = tuple(
+        one.model_copy(update={"cache": str(Path(one.cache).absolute())})
+        for one in recipe.data.more
+    )
+    update = {"cache": str(recipe.cache.absolute()), "more": more}
+    data = recipe.data.model_copy(update=update)
     runs = str(Path(recipe.runs).absolute())
     return recipe.model_copy(update={"runs": runs, "data": data})
 
@@ -78,7 +86,8 @@ def claim(recipe: Recipe) -> None:
     """
     mine = recipe.model_dump(mode="json", exclude={"workers", "runs"})
     for name in ("cache", "trusted"):
-        mine["data"].pop(name)
+        for data in (mine["data"], *mine["data"]["more"]):
+            data.pop(name, None)
     path = recipe.folder / RUN
     theirs = read_json(path)
     if theirs is None:
@@ -141,17 +150,32 @@ def _datasets(recipe: Recipe) -> dict[str, Dataset | Callable[[], Dataset]]:
     is asked for, and so waits for ever where the training workers have them all.
     """
     kinds = [CROPS] if recipe.locator is None else [CROPS, PICTURES]
-    return {kind: _stream(sorted((recipe.cache / kind).glob("*.parquet"))) for kind in kinds}
+    return {kind: _stream(_caches(recipe), kind) for kind in kinds}
 
 
-def _stream(files: list[Path]) -> Dataset:
-    rows = [{"file": str(path)} for path in files]
+def _caches(recipe: Recipe) -> list[tuple[Path, tuple[Family, ...]]]:
+    """The recipe's own cache, then those of `data.more`, each with the families to keep of it."""
+    more = [(Path(one.cache), one.families) for one in recipe.data.more]
+    return [(recipe.cache, tuple(Family)), *more]
+
+
+def _stream(caches: Sequence[tuple[Path, tuple[Family, ...]]], kind: str) -> Dataset:
+    rows = [
+        {"file": str(path), "families": ",".join(families)}
+        for folder, families in caches
+        for path in sorted((folder / kind).glob("*.parquet"))
+    ]
     paths = ray.data.from_items(rows, override_num_blocks=len(rows))
     return paths.map_batches(_read, batch_size=1, num_cpus=READER_CPUS)
 
 
 def _read(batch: dict[str, Any]) -> pa.Table:
-    return pq.read_table(batch["file"][0])
+    table = pq.read_table(batch["file"][0])
+    if "condition" not in table.column_names:
+        return table
+    families = batch["families"][0].split(",")
+    kept = [c.value for c in Condition if c.family.value in families]
+    return table.filter(pc.is_in(table["condition"], pa.array(kept)))
 
 
 def _cause(error: Exception) -> Exception:

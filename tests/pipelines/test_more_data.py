@@ -1,0 +1,45 @@
+"""A recipe with further roots: what of each is trained on, and what its basis is."""
+
+from pathlib import Path
+
+import pytest
+
+from lumbar.config import DataSettings, MoreData, load_recipe
+from lumbar.domain import Basis, Family, View
+from lumbar.pipelines.train import _read, with_absolute_paths
+
+RECIPES = Path(__file__).parents[2] / "jobs" / "configs"
+
+
+def test_a_family_has_the_basis_of_the_root_that_it_is_graded_from() -> None:
+    data = DataSettings(
+        basis=Basis.REAL,
+        more=(MoreData(cache="x", families=(Family.CANAL, Family.SUBARTICULAR)),),
+    )
+    assert {family: data.basis_of(family) for family in Family} == {
+        Family.CANAL: Basis.SYNTHETIC,
+        Family.FORAMINAL: Basis.REAL,
+        Family.SUBARTICULAR: Basis.SYNTHETIC,
+    }
+
+
+def test_workers_get_absolute_paths_of_every_cache() -> None:
+    recipe = with_absolute_paths(load_recipe(RECIPES / "starter.yaml"))
+    assert [Path(one.cache).is_absolute() for one in (recipe.data, *recipe.data.more)] == [True] * 2
+
+
+@pytest.mark.parametrize(("value", "views"), [("true", tuple(View)), ("false", ())])
+def test_neighbours_of_all_views_or_none(value: str, views: tuple[View, ...]) -> None:
+    recipe = load_recipe(RECIPES / "demo.yaml", {"crops.neighbours": value})
+    assert recipe.crops.neighbours == views
+
+
+def test_only_the_wanted_families_of_a_cache_are_read(tmp_path: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    conditions = ["spinal_canal_stenosis", "left_neural_foraminal_narrowing"]
+    path = tmp_path / "part.parquet"
+    pq.write_table(pa.table({"condition": conditions}), path)
+    kept = _read({"file": [str(path)], "families": ["canal,subarticular"]})
+    assert kept["condition"].to_pylist() == conditions[:1]

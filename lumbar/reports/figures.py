@@ -12,7 +12,15 @@ from typing import Any
 from lumbar.domain import Cell, Condition, Family, Level, Severity
 from lumbar.reports.tables import figure, title_of
 
-__all__ = ["confusion_matrices", "headline", "measures_tables", "spine_grid"]
+__all__ = [
+    "FILM_ORDER",
+    "confusion_matrices",
+    "disc_picture",
+    "headline",
+    "measures_tables",
+    "short_name",
+    "spine_grid",
+]
 
 Metrics = Mapping[str, Any]
 Reference = tuple[str, float | None]
@@ -63,9 +71,9 @@ def headline(metrics: Metrics) -> str:
 
 def spine_grid(metrics: Metrics) -> str:
     """The 25 cells where they lie in the body, shaded by balanced accuracy."""
-    head = "".join(f"<th scope='col'>{_short(condition)}</th>" for condition in FILM_ORDER)
+    head = "".join(f"<th scope='col'>{short_name(condition)}</th>" for condition in FILM_ORDER)
     rows = "".join(
-        f"<tr><th scope='row'>{_disc(level)}<span>{level.words}</span></th>"
+        f"<tr><th scope='row'>{disc_picture(level)}<span>{level.words}</span></th>"
         + "".join(_cell(metrics["cells"][Cell(c, level).column]) for c in FILM_ORDER)
         + "</tr>"
         for level in Level
@@ -152,13 +160,14 @@ def _percent(value: float | None, top: float) -> str:
     return f"{100 * min(max((value or 0.0) / top, 0.0), 1.0):.1f}%"
 
 
-def _short(condition: Condition) -> str:
+def short_name(condition: Condition) -> str:
+    """A condition as a column's head, e.g. `Left recess`."""
     side = {None: "", "left": "Left ", "right": "Right "}[condition.side]
     word = {Family.CANAL: "Canal", Family.FORAMINAL: "foramen", Family.SUBARTICULAR: "recess"}
     return side + word[condition.family]
 
 
-def _disc(level: Level) -> str:
+def disc_picture(level: Level) -> str:
     """The disc between its two vertebrae; stacked rows make a column, the last ends in S1."""
     below = (
         "M10 30 L38 27 Q41 27 40 31 L34 48 L14 48 Z"

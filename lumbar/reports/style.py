@@ -1,10 +1,13 @@
-"""The report's CSS: a reading room by night, a paper report by day. System fonts, no requests."""
+"""The reports' CSS: a reading room by night, a paper report by day. System fonts, no requests.
+
+`BASE` is what every page shares: colours, type, and the spine that findings lie along.
+"""
 
 from __future__ import annotations
 
-__all__ = ["CSS"]
+__all__ = ["BASE", "CSS"]
 
-CSS = """
+BASE = """
 :root {
   color-scheme: light dark;
   --page: #eef1f3; --panel: #fff; --ink: #14202a; --soft: #5a6a76; --rule: #d5dce1;
@@ -28,6 +31,23 @@ body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 va
   font-variant-numeric: tabular-nums; -webkit-text-size-adjust: 100%; }
 h1, h2, .big { font-family: var(--serif); font-weight: 600; text-wrap: balance; }
 b { font-weight: 650; }
+.spine { border-collapse: separate; border-spacing: 0; width: 100%; table-layout: fixed; }
+.spine th { font-weight: 500; font-size: .85rem; padding: 0 4px 8px; color: var(--soft);
+  vertical-align: bottom; line-height: 1.25; }
+.spine tbody th { padding: 0; position: relative; text-align: left; vertical-align: middle; }
+.spine tbody th, .spine thead td { width: 104px; }
+.spine tbody th span { color: var(--ink); font-weight: 650; }
+.spine svg { position: absolute; right: 10px; top: 0; width: 46px; height: 100%; display: block; }
+.spine tbody td { height: 66px; text-align: center; border: 2px solid var(--page);
+  border-radius: 7px; }
+.bone { fill: var(--bone); }
+rect.disc { fill: var(--disc); }
+"""
+"""Colours, type, and the spine of a 5 x 5 grid; by night in the dark scheme."""
+
+CSS = (
+    BASE
+    + """
 .wide { max-width: 1160px; margin: 0 auto; padding: 0 clamp(16px, 4vw, 40px); }
 header { background: var(--film); color: var(--on-film); padding: clamp(28px, 5vw, 56px) 0 72px; }
 header h1 { margin: 0; font-size: clamp(1.8rem, 4.6vw, 2.9rem); line-height: 1.12;
@@ -75,17 +95,6 @@ figcaption strong { display: block; }
 .anatomy { display: grid; grid-template-columns: minmax(0, 2.2fr) minmax(220px, 1fr); gap: 36px;
   align-items: center; }
 .anatomy .lead { margin: 6px 0 16px; }
-.spine { border-collapse: separate; border-spacing: 0; width: 100%; table-layout: fixed; }
-.spine th { font-weight: 500; font-size: .85rem; padding: 0 4px 8px; color: var(--soft);
-  vertical-align: bottom; line-height: 1.25; }
-.spine tbody th { padding: 0; position: relative; text-align: left; vertical-align: middle; }
-.spine tbody th, .spine thead td { width: 104px; }
-.spine tbody th span { color: var(--ink); font-weight: 650; }
-.spine svg { position: absolute; right: 10px; top: 0; width: 46px; height: 100%; display: block; }
-.spine tbody td { height: 66px; text-align: center; border: 2px solid var(--page);
-  border-radius: 7px; }
-.bone { fill: var(--bone); }
-rect.disc { fill: var(--disc); }
 .spine td, .matrix td { background: color-mix(in srgb, var(--tint) calc(var(--v, 0) * 88% + 6%),
   var(--panel)); }
 .spine td b { display: block; line-height: 1.2; font-size: 1.05rem; }
@@ -192,3 +201,4 @@ footer li { margin-bottom: 6px; }
 }
 @media print { header { background: none; color: var(--ink); } .tiles { margin-top: 0; } }
 """
+)

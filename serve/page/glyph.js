@@ -1,0 +1,26 @@
+/** A grade as colour, letter and shape: circle N, triangle M, square S; a dash for none. */
+
+import { html } from "./vendor/preact-htm.js";
+import { toneOf } from "./words.js";
+
+const SHAPES = {
+  "Normal/Mild": html`<circle cx="14" cy="14" r="10.5" />`,
+  Moderate: html`<path d="M14 2.5 26.5 25H1.5z" />`,
+  Severe: html`<rect x="3" y="3" width="22" height="22" rx="1.5" />`,
+};
+
+/** The sign of a grade. What it says is said in words beside it, so it is hidden from screen readers. */
+export function Glyph({ severity, letter = true }) {
+  const low = severity === "Moderate" ? 21.5 : 18.5;
+  return html`<svg class="glyph ${toneOf(severity)}" viewBox="0 0 28 28" aria-hidden="true">
+    ${SHAPES[severity] ?? html`<path class="dash" d="M8 14h12" />`}
+    ${letter && severity && html`<text x="14" y=${low}>${severity[0]}</text>`}
+  </svg>`;
+}
+
+/** What the signs mean. */
+export const Legend = () => html`<ul class="legend">
+  ${["Normal/Mild", "Moderate", "Severe", null].map(
+    (severity) => html`<li><${Glyph} severity=${severity} /> ${severity ?? "Not assessed"}</li>`,
+  )}
+</ul>`;

@@ -1,0 +1,72 @@
+/** The keyboard of the result screen. Single keys can be switched off (WCAG 2.1.4). */
+
+import { html, useEffect, useState } from "./vendor/preact-htm.js";
+
+const KEPT = "lumbar-keys";
+const HELP = [
+  ["↑ ↓", "slice before, after"],
+  ["← →", "worse finding, milder finding"],
+  ["[ ]", "series before, after"],
+  ["w", "arrows set the window: width ← →, centre ↑ ↓"],
+  ["h", "heat map"],
+  ["s", "save the result"],
+  ["Esc", "close; whole picture"],
+];
+
+const areOn = () => localStorage.getItem(KEPT) !== "off";
+
+/** Listen while the result is shown. */
+export function useKeys(hands) {
+  useEffect(() => {
+    const pressed = (event) => {
+      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !areOn()) return;
+      if (event.target.closest("input, select, textarea, dialog, [role=menu], [role=region]")) return;
+      const deed = deedOf(event.key, hands);
+      if (!deed) return;
+      event.preventDefault();
+      deed();
+    };
+    addEventListener("keydown", pressed);
+    return () => removeEventListener("keydown", pressed);
+  });
+}
+
+function deedOf(key, { eye, move, step, save }) {
+  if (!eye.series.length) return { s: save }[key];
+  const window = (change) => () => move({ kind: "window", ...change });
+  const slice = (by) => () => move({ kind: "slice", by });
+  const arrows = {
+    slices: { ArrowUp: slice(-1), ArrowDown: slice(1), ArrowLeft: () => step(-1), ArrowRight: () => step(1) },
+    window: {
+      ArrowUp: window({ center: 0.05 }),
+      ArrowDown: window({ center: -0.05 }),
+      ArrowLeft: window({ width: -0.05 }),
+      ArrowRight: window({ width: 0.05 }),
+    },
+  }[eye.keys];
+  const others = {
+    "[": () => move({ kind: "series", by: -1 }),
+    "]": () => move({ kind: "series", by: 1 }),
+    w: () => move({ kind: "keys" }),
+    h: () => move({ kind: "layer", layer: "heat" }),
+    s: save,
+    Escape: () => move({ kind: "escape" }),
+  };
+  return arrows[key] ?? others[key];
+}
+
+/** What the keys do, and the switch that turns them off. */
+export function KeyHelp() {
+  const [on, setOn] = useState(areOn());
+  const change = (event) => {
+    localStorage.setItem(KEPT, event.target.checked ? "on" : "off");
+    setOn(event.target.checked);
+  };
+  return html`<details class="menu keys">
+    <summary class="button">Keys</summary>
+    <div class="sheet">
+      <dl>${HELP.map(([key, does]) => html`<dt><kbd>${key}</kbd></dt><dd>${does}</dd>`)}</dl>
+      <label><input type="checkbox" checked=${on} onChange=${change} /> Single keys work</label>
+    </div>
+  </details>`;
+}

@@ -1,0 +1,122 @@
+/** The page: which screen is shown, what stands above and below every one of them. */
+
+import * as api from "./api.js";
+import { Choose } from "./choose.js";
+import { KeyForm, ProblemNote } from "./problem.js";
+import { Progress, Sending } from "./progress.js";
+import { Result } from "./result.js";
+import { Theme } from "./theme.js";
+import { html, render, useCallback, useEffect, useRef, useState } from "./vendor/preact-htm.js";
+import { NOTICE } from "./words.js";
+
+/** The address after #: "" to choose, "jobs/A+B" for the studies of one upload. */
+const readRoute = () => location.hash.replace(/^#\/?/, "");
+const go = (route) => {
+  location.hash = `/${route}`;
+};
+const routeOf = (jobs) => `jobs/${jobs.map(({ id }) => id).join("+")}`;
+
+function useRoute() {
+  const [route, setRoute] = useState(readRoute());
+  useEffect(() => {
+    const changed = () => setRoute(readRoute());
+    addEventListener("hashchange", changed);
+    return () => removeEventListener("hashchange", changed);
+  }, []);
+  return route;
+}
+
+function useModel() {
+  const [model, setModel] = useState(null);
+  useEffect(() => {
+    api.model().then(setModel, () => {}); // the screens say what fails
+  }, []);
+  return model;
+}
+
+/** Sends a choice; while it is on its way `sending` says how far. */
+function useUpload() {
+  const [sending, setSending] = useState(null);
+  const send = useCallback((choice, view) => {
+    const leaving = new AbortController();
+    const state = { choice, cancel: () => leaving.abort() };
+    setSending({ ...state, share: 0 });
+    api.upload(choice.sent, view, (share) => setSending({ ...state, share }), leaving.signal).then(
+      (jobs) => {
+        go(routeOf(jobs));
+        setSending(null);
+      },
+      (problem) => setSending(problem.name === "AbortError" ? null : { ...state, problem }),
+    );
+  }, []);
+  return [sending, send, () => setSending(null)];
+}
+
+function App() {
+  const route = useRoute();
+  const model = useModel();
+  const [sending, send, forget] = useUpload();
+  const main = useRef();
+  const screen = sending ? "sending" : route;
+  useEffect(() => {
+    scrollTo(0, 0);
+    if (screen) main.current.focus({ preventScroll: true });
+  }, [screen]);
+  return html`
+    <a class="skip" href="#main" onClick=${(event) => skip(event, main)}>Skip to the content</a>
+    <header class="top">
+      <a class="name" href="#/">lumbar</a>
+      <p class="notice">${NOTICE}</p>
+      <${Theme} />
+    </header>
+    <main id="main" tabindex="-1" ref=${main}>
+      <${Screen} key=${screen} ...${{ route, sending, send, forget }} />
+    </main>
+    <${Foot} model=${model} />
+  `;
+}
+
+function skip(event, main) {
+  event.preventDefault();
+  main.current.focus();
+}
+
+function Screen({ route, sending, send, forget }) {
+  if (sending?.problem?.status === 401) return html`<${KeyForm} />`;
+  if (sending) return html`<${Sending} ...${{ sending, forget }} />`;
+  const ids = route.match(/^jobs\/([\w+-]+)$/)?.[1].split("+");
+  if (!ids) return html`<${Choose} send=${send} />`;
+  return html`<${Study} key=${ids.join()} ids=${ids} />`;
+}
+
+/** One study: progress until it is done, then its result. Several: their progress, side by side. */
+function Study({ ids }) {
+  const [jobs, problem] = useJobs(ids);
+  if (problem?.status === 401) return html`<${KeyForm} />`;
+  if (problem) return html`<div class="narrow"><${ProblemNote} problem=${problem} /></div>`;
+  if (ids.length === 1 && jobs[0]?.state === "done") return html`<${Result} job=${jobs[0]} />`;
+  return html`<${Progress} jobs=${jobs} />`;
+}
+
+function useJobs(ids) {
+  const [jobs, setJobs] = useState(ids.map(() => null));
+  const [problem, setProblem] = useState(null);
+  useEffect(() => {
+    const leaving = new AbortController();
+    const put = (at, job) => setJobs((all) => all.map((old, k) => (k === at ? job : old)));
+    const failed = (error) => error.name !== "AbortError" && setProblem(error);
+    ids.forEach((id, at) => api.follow(id, (job) => put(at, job), leaving.signal).catch(failed));
+    return () => leaving.abort();
+  }, [ids.join()]);
+  return [jobs, problem];
+}
+
+function Foot({ model }) {
+  return html`<footer class="foot">
+    <p><b>${NOTICE}.</b> A grade is a model's opinion of one examination; it replaces no reader.</p>
+    ${model &&
+    html`<p>Model <code>${model.bundle}</code>, trained on ${model.card.trained_on}. <a href="/api/v1/model">Its card</a>.</p>`}
+  </footer>`;
+}
+
+render(html`<${App} />`, document.getElementById("app"));

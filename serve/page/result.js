@@ -1,0 +1,80 @@
+/** Screen 3: the headline, the grid, the pictures, and everything the grades rest on. */
+
+import * as api from "./api.js";
+import { About } from "./about.js";
+import { FindingCard } from "./finding.js";
+import { Findings, LoneSlice, NotAssessed } from "./findings.js";
+import { Glyph } from "./glyph.js";
+import { Grid } from "./grid.js";
+import { KeyHelp, useKeys } from "./keys.js";
+import { ProblemNote, sentence } from "./problem.js";
+import { Save } from "./save.js";
+import { html, useCallback, useEffect, useReducer, useState } from "./vendor/preact-htm.js";
+import { firstLook, look } from "./look.js";
+import { Viewer } from "./viewer.js";
+import { NOTICE, worstFirst } from "./words.js";
+
+const TONES = { none: "Normal/Mild", possible: "Moderate", found: "Severe" };
+
+/** The result of a job that is done. */
+export function Result({ job }) {
+  const [loaded, setLoaded] = useState({});
+  useEffect(() => {
+    document.title = "Result - lumbar";
+    Promise.all([api.answer(job.id), api.series(job.id)]).then(
+      ([answer, series]) => setLoaded({ answer, series }),
+      (problem) => setLoaded({ problem }),
+    );
+  }, [job.id]);
+  if (loaded.problem) return html`<div class="narrow"><${ProblemNote} problem=${loaded.problem} /></div>`;
+  if (!loaded.answer) return html`<p class="narrow soft" role="status">Opening the result</p>`;
+  return html`<${Reading} id=${job.id} ...${loaded} />`;
+}
+
+function Reading({ id, answer, series }) {
+  const all = [...answer.findings, ...answer.unsided];
+  const order = worstFirst(all);
+  const [selected, setSelected] = useState(order[0] ?? null);
+  const [eye, move] = useReducer(look, null, () => firstLook(series, order[0]));
+  const [saving, setSaving] = useState(false);
+  const select = useCallback((finding) => {
+    setSelected(finding);
+    move({ kind: "jump", finding });
+  }, []);
+  const step = (by) => order.length && select(order[Math.max(0, Math.min(order.length - 1, order.indexOf(selected) + by))]);
+  useKeys({ eye, move, step, save: () => setSaving(true) });
+  return html`<div class="result">
+    <div class="bar-top">
+      <a class="button" href="#/">Back</a>
+      <span class="path">${answer.study_id}</span>
+      <${KeyHelp} />
+      <${Save} id=${id} name=${answer.study_id} open=${saving} setOpen=${setSaving} />
+    </div>
+    <section class="read">
+      <${Headline} answer=${answer} />
+      ${answer.unsided.length
+        ? html`<${LoneSlice} ...${{ answer, selected, select }} />`
+        : html`<${Grid} findings=${answer.findings} ...${{ selected, select }} />`}
+    </section>
+    <section class="film" aria-label="Pictures">
+      <${Viewer} ...${{ id, series, eye, move, selected, select }} findings=${order} />
+    </section>
+    <section class="more">
+      ${selected && html`<${FindingCard} key=${all.indexOf(selected)} ...${{ id, series, select }} finding=${selected} />`}
+      ${!answer.unsided.length && html`<${Findings} ...${{ order, selected, select }} />`}
+      <${NotAssessed} findings=${answer.findings} />
+      <${About} answer=${answer} />
+    </section>
+  </div>`;
+}
+
+function Headline({ answer }) {
+  const { headline, level_numbering: numbering } = answer;
+  return html`<header class="headline ${headline.tone}">
+    <h1>${TONES[headline.tone] && html`<${Glyph} severity=${TONES[headline.tone]} letter=${false} />`} ${headline.title}</h1>
+    ${headline.lines.map((line) => html`<p>${sentence(line)}</p>`)}
+    ${numbering === "uncertain" &&
+    html`<p class="caution"><b>Level numbering uncertain.</b> The levels' names may be shifted by one, as with a transitional vertebra. Count them on the pictures.</p>`}
+    <p class="print-only">${NOTICE}</p>
+  </header>`;
+}

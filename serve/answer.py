@@ -25,8 +25,10 @@ from lumbar.domain import (
     View,
 )
 from lumbar.imaging import Study
+from lumbar.reports.headline import headline
+from serve.job import HeadlinePart
 
-__all__ = ["NOTICE", "Answer", "ModelAnswer", "answer_of"]
+__all__ = ["NOTICE", "Answer", "ModelAnswer", "answer_of", "trained_on"]
 
 NOTICE: Literal["Research use only - not a medical device"] = (
     "Research use only - not a medical device"
@@ -59,6 +61,11 @@ class EvidencePart(Part):
     """DICOM patient frame (LPS), null where the file has no geometry."""
     field_mm: float
     confidence: float
+    crop_px: tuple[tuple[float, float], ...] | None = None
+    """(column, row) of the four corners of the picture that the model saw, top left first and
+    then clockwise as it saw it; null where no heat map was made."""
+    heatmap: bool = False
+    """Whether .../findings/{condition}/{level}/heatmap.png shows what the grade rests on."""
 
 
 class FindingPart(Part):
@@ -105,12 +112,24 @@ class SetAsidePart(Part):
     reason: str
 
 
+class ModelPart(Part):
+    """The model that answered and what it was trained on."""
+
+    bundle: str
+    trained_on: str
+    notice: Literal["Research use only - not a medical device"] = NOTICE
+
+
 class Answer(Part):
     """The grades of one study."""
 
     study_id: str
+    job: str | None = None
+    """The job that holds this answer, its pictures and its other forms."""
     bundle: str
     """Name and digest of the model that answered."""
+    model: ModelPart
+    headline: HeadlinePart
     level_numbering: LevelNumbering
     notice: Literal["Research use only - not a medical device"] = NOTICE
     findings: tuple[FindingPart, ...]
@@ -133,12 +152,20 @@ class ModelAnswer(Part):
 
 
 def answer_of(
-    study: Study, grades: StudyGrades, names: Mapping[str, str], seconds: Mapping[str, float]
+    study: Study,
+    grades: StudyGrades,
+    names: Mapping[str, str],
+    seconds: Mapping[str, float],
+    taught_by: str = "",
 ) -> Answer:
-    """The answer for a study; `names` gives a file the name that it was sent under."""
+    """The answer for a study; `names` gives a file the name that it was sent under,
+    `taught_by` is `trained_on` of the model's card."""
+    words = headline(grades)
     return Answer(
         study_id=grades.study_id,
         bundle=grades.bundle,
+        model=ModelPart(bundle=grades.bundle, trained_on=taught_by),
+        headline=HeadlinePart(tone=words.tone.value, title=words.title, lines=words.lines),
         level_numbering=grades.level_numbering,
         findings=tuple(map(_finding, grades.findings)),
         unsided=tuple(map(_unsided, grades.unsided)),
@@ -152,6 +179,12 @@ def answer_of(
         ),
         seconds={stage: round(spent, 4) for stage, spent in {**seconds, **grades.seconds}.items()},
     )
+
+
+def trained_on(card: Mapping[str, Any]) -> str:
+    """What a bundle's card says of its training images, in one phrase."""
+    told = card.get("trained_on", "not said")
+    return str(told.get("source", "not said")) if isinstance(told, Mapping) else str(told)
 
 
 def _unsided(finding: UnsidedFinding) -> UnsidedPart:

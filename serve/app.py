@@ -7,6 +7,8 @@ loads torch is imported where the model is, so that the ingress starts fast and 
 from __future__ import annotations
 
 import warnings
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +24,15 @@ from ray.serve.schema import LoggingConfig
 
 from lumbar.domain import View
 from lumbar.errors import BundleError
-from serve.answer import Answer, ModelAnswer
+from serve.answer import ModelAnswer
 from serve.api import make_api
+from serve.board import Graded
+from serve.identity import Callers
+from serve.job import Progress
 from serve.problems import Problem, Refused
+from serve.sent import SentStudy
 from serve.settings import ServeArguments, check_host
-from serve.upload import Upload
+from serve.shared_board import shared_board
 
 if TYPE_CHECKING:
     from lumbar.grading.bundle import Bundle
@@ -47,7 +53,7 @@ def load_bundle(path: Path) -> Bundle:
 
 
 class GraderReplica:
-    """One copy of the model. Takes bytes, gives answers; grades one upload at a time."""
+    """One copy of the model. Takes studies, tells how far they are, gives results."""
 
     def __init__(self, arguments: ServeArguments) -> None:
         import torch
@@ -64,9 +70,13 @@ class GraderReplica:
             basis=arguments.graded_basis,
         )
 
-    async def grade(self, upload: Upload, view: View | None) -> Answer | Problem:
-        """The answer to an upload."""
-        return await self._service.grade(upload, view)
+    async def grade(
+        self, sent: SentStudy, view: View | None
+    ) -> AsyncGenerator[Progress | Graded | Problem]:
+        """How far a study has come, and last what came of it."""
+        async with aclosing(self._service.grade(sent, view)) as told:
+            async for one in told:
+                yield one
 
     async def model(self) -> ModelAnswer:
         """The model of this replica."""
@@ -77,11 +87,17 @@ class Ingress:
     """What speaks HTTP: receives, hands on, answers."""
 
     def __init__(self, grader: DeploymentHandle[Any], arguments: ServeArguments) -> None:
-        check_listening()
+        check_listening(keyed=bool(arguments.read_keys()))
         self._grader, self._arguments = grader, arguments
 
     def __serve_build_asgi_app__(self) -> FastAPI:
-        return make_api(Replicas(self._grader), self._arguments.limits)
+        return make_api(
+            Replicas(self._grader),
+            self._arguments.limits,
+            shared_board(self._arguments.keep, self._arguments.limits),
+            callers=Callers(self._arguments.read_keys()),
+            at_once=at_once(self._arguments),
+        )
 
 
 class Replicas:
@@ -90,13 +106,18 @@ class Replicas:
     def __init__(self, handle: DeploymentHandle[Any]) -> None:
         self._handle = handle
 
-    async def grade(self, upload: Upload, view: View | None) -> Answer | Problem:
-        """The answer to an upload."""
+    async def grade(
+        self, sent: SentStudy, view: View | None
+    ) -> AsyncGenerator[Progress | Graded | Problem]:
+        """How far a study has come, and last what came of it."""
+        told: Any = self._handle.options(stream=True).grade.remote(sent, view)
         try:
-            answer: Answer | Problem = await self._handle.grade.remote(upload, view)
+            async for one in told:
+                yield one
         except (RayError, RayServeException) as error:
             raise Refused(_lost(error)) from None
-        return answer
+        finally:
+            told.cancel()
 
     async def model(self) -> ModelAnswer:
         """The model of one of the replicas."""
@@ -113,13 +134,18 @@ def _lost(error: Exception) -> Problem:
     return Problem.of("replica-lost", 503, "Try again", detail, hint)
 
 
-def check_listening() -> None:
-    """ConfigError where the Ray Serve that runs here listens beyond loopback."""
+def at_once(arguments: ServeArguments) -> int:
+    """Studies that are with the replicas at a time: for each, one graded and two being read."""
+    return 3 * arguments.max_replicas
+
+
+def check_listening(*, keyed: bool) -> None:
+    """ConfigError where the Ray Serve that runs here listens beyond loopback without keys."""
     client = (
         _get_global_client(raise_if_no_controller_running=False) if ray.is_initialized() else None
     )
     if client is not None:
-        check_host(client.http_config.host)
+        check_host(client.http_config.host, keyed=keyed)
 
 
 def build(arguments: ServeArguments) -> serve.Application:
@@ -128,7 +154,7 @@ def build(arguments: ServeArguments) -> serve.Application:
     Raises BundleError where the bundle cannot be used, ConfigError where Serve is on an address
     that others can reach.
     """
-    check_listening()
+    check_listening(keyed=bool(arguments.read_keys()))
     load_bundle(arguments.bundle)
     return _ingress(_grader(arguments), arguments)
 
@@ -137,8 +163,8 @@ def _grader(arguments: ServeArguments) -> serve.Application:
     deployed = serve.deployment(
         name="Grader",
         ray_actor_options={"num_cpus": arguments.cpus_per_replica},
-        # Asked for its state while it grades; `Limits.uploads_at_once` is what bounds its work.
-        max_ongoing_requests=32,
+        # Asked for its state while it grades; the ingress's desk is what bounds its work.
+        max_ongoing_requests=at_once(arguments) + 8,
         autoscaling_config=AutoscalingConfig(
             min_replicas=1,  # the first upload must not wait for a model to load
             max_replicas=arguments.max_replicas,
@@ -158,8 +184,8 @@ def _ingress(grader: serve.Application, arguments: ServeArguments) -> serve.Appl
     deployed = serve.deployment(
         name="Ingress",
         ray_actor_options={"num_cpus": 0},  # it waits for the network and for the model
-        # Health and readiness are answered while uploads wait; `uploads_at_once` bounds those.
-        max_ongoing_requests=100,
+        # Health is answered while uploads arrive and events are followed; limits bound those.
+        max_ongoing_requests=500,
         max_constructor_retry_count=1,
         graceful_shutdown_timeout_s=10,
         logging_config=QUIET,

@@ -1,33 +1,63 @@
-"""The model behind the endpoint: an upload in, an answer or a problem out; no HTTP, no Ray."""
+"""The model behind the endpoint: a study in, its progress and its result out; no HTTP, no Ray."""
 
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
 
 from lumbar.domain import Basis, View
 from lumbar.errors import InputError
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.grader import Grader
 from lumbar.grading.recognise import recognise
-from lumbar.imaging import StudyFiles, find_uploaded, read_study
-from lumbar.imaging.files import Files
+from lumbar.imaging import Study, read_study
 from lumbar.pipelines.selftest import run_selftest
-from serve.answer import Answer, ModelAnswer, answer_of
+from serve.answer import ModelAnswer, answer_of, trained_on
+from serve.board import Graded
+from serve.heat import heat_pictures, with_corners
+from serve.job import Progress
 from serve.logs import unexpected
+from serve.pictures import shown
 from serve.problems import Problem, Refused, problem_of
+from serve.sent import SentStudy
 from serve.settings import Limits
-from serve.upload import Upload, check_archives
 
 __all__ = ["GradingService"]
 
+READERS = 2
+"""Studies that are decoded at once, so that one whose files hang holds up no other."""
+
+
+class Stopped(Exception):  # noqa: N818 - no error: nobody waits for the answer any more
+    """Raised in a thread of work whose caller has gone."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Model:
+    """A bundle that has passed its self-test."""
+
+    grader: Grader
+    difference: float
+
+    @classmethod
+    def load(cls, bundle: Bundle, precision: str, basis: Basis | None) -> Model:
+        """Loads the weights and runs the self-test; BundleError where it does not pass."""
+        grader = Grader(bundle, precision=precision)
+        difference = run_selftest(grader)  # of any basis; `basis` is applied to what is answered
+        grader.basis = basis
+        return cls(grader, difference)
+
 
 class GradingService:
-    """A bundle that has passed its self-test, answering one upload at a time.
+    """A model that answers several studies at a time, of which one is graded and others are read.
 
-    Decoding and grading run in one thread of their own: the event loop stays free, and a Grader
-    is not shared between threads.
+    Decoding and grading have threads of their own: the event loop stays free, and a Grader is not
+    shared between threads.
     """
 
     def __init__(
@@ -39,37 +69,49 @@ class GradingService:
         basis: Basis | None = None,
     ) -> None:
         """Loads the weights and runs the self-test; BundleError where it does not pass."""
-        self._limits = limits
-        # Findings of any basis are tested; `basis` is applied to what is answered.
-        self._grader = Grader(bundle, precision=precision)
-        self._difference = run_selftest(self._grader)
-        self._grader.basis = basis
+        self._limits, self._precision, self._basis = limits, precision, basis
+        self._model = Model.load(bundle, precision, basis)
+        self._readers = ThreadPoolExecutor(READERS, thread_name_prefix="read")
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="grade")
 
-    async def grade(self, upload: Upload, view: View | None = None) -> Answer | Problem:
-        """The 25 findings of the one study in an upload, or why there are none.
+    async def grade(
+        self, sent: SentStudy, view: View | None = None
+    ) -> AsyncGenerator[Progress | Graded | Problem]:
+        """How far the study has come, each time it has come further, and last what came of it.
 
-        `view` is what the sender knows of pictures that cannot tell it themselves (PNG). Never
-        raises: an error that crossed to another process would be logged with its text.
+        `view` is what the sender knows of pictures that cannot tell it themselves (PNG). Raises
+        nothing: an error that crossed to another process would be logged with its text. Work that
+        has begun ends at its next step once the caller asks for no more.
         """
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, self._answer, upload, view)
+        work = _Work()
+        outcome = asyncio.ensure_future(self._outcome(sent, view, work))
+        outcome.add_done_callback(lambda _: work.end())
+        try:
+            async for progress in work.told():
+                yield progress
+            yield await outcome
+        finally:
+            work.stop()
+            outcome.cancel()
 
     async def model(self) -> ModelAnswer:
         """The bundle's card; that it can be had means that the self-test has passed."""
-        bundle = self._grader.bundle
+        bundle = self._model.grader.bundle
         return ModelAnswer(
-            bundle=bundle.name, selftest_difference=self._difference, card=dict(bundle.card)
+            bundle=bundle.name, selftest_difference=self._model.difference, card=dict(bundle.card)
         )
 
-    def _answer(self, upload: Upload, view: View | None) -> Answer | Problem:
+    async def swap(self, bundle: Bundle) -> None:
+        """Answer with another bundle from the next study on; BundleError where it is unfit."""
+        loop = asyncio.get_running_loop()
+        load = partial(Model.load, bundle, self._precision, self._basis)
+        self._model = await loop.run_in_executor(self._thread, load)
+
+    async def _outcome(self, sent: SentStudy, view: View | None, work: _Work) -> Graded | Problem:
+        loop = asyncio.get_running_loop()
         try:
-            check_archives(upload.files, self._limits)
-            began = time.perf_counter()
-            found, files = _only(find_uploaded(upload.files, limits=self._limits.archive))
-            study = read_study(found, files=files, recognise=recognise, views=view)
-            seconds = {"read": time.perf_counter() - began}
-            return answer_of(study, self._grader.grade(study), upload.names, seconds)
+            read = await loop.run_in_executor(self._readers, self._read, sent, view, work)
+            return await loop.run_in_executor(self._thread, self._graded, sent, read, work)
         except Refused as refusal:
             return refusal.problem
         except InputError as error:
@@ -77,17 +119,62 @@ class GradingService:
         except Exception as error:
             return unexpected(error)
 
-
-def _only(studies: list[tuple[StudyFiles, Files]]) -> tuple[StudyFiles, Files]:
-    if len(studies) == 1:
-        return studies[0]
-    raise Refused(
-        Problem.of(
-            "several-studies",
-            422,
-            "Several studies",
-            f"the files belong to {len(studies)} studies; one request is for one study",
-            "send each study in a request of its own; PNG pictures of one study may come "
-            "together, without folders",
+    def _read(self, sent: SentStudy, view: View | None, work: _Work) -> tuple[Study, float]:
+        work.tell(Progress(stage="decoding"))
+        began = time.perf_counter()
+        study = read_study(
+            sent.study,
+            files=sent.open(self._limits.archive),
+            recognise=recognise,
+            views=view,
+            decoded=lambda n, m: work.tell(Progress(stage="decoding", decoded=n, of=m)),
         )
-    )
+        return study, time.perf_counter() - began
+
+    def _graded(self, sent: SentStudy, read: tuple[Study, float], work: _Work) -> Graded:
+        study, seconds = read
+        grader = self._model.grader
+        many = sum(map(len, study.series))
+        work.tell(Progress(stage="locating", decoded=many, of=many))
+        began = time.perf_counter()
+        landmarks = grader.locate(study)
+        spent = {"read": seconds, "locate": time.perf_counter() - began}
+        located = len(landmarks.points)
+        work.tell(Progress(stage="grading", decoded=many, of=many, located=located))
+        grades, maps = grader.explain_at(study, landmarks)
+        answer = answer_of(study, grades, sent.names, spent, trained_on(grader.bundle.card))
+        return Graded(with_corners(answer, maps), shown(study), heat_pictures(maps))
+
+
+class _Work:
+    """One study's work: what its threads tell, and whether anybody still listens."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue: asyncio.Queue[Progress | None] = asyncio.Queue()
+        self._stopped = threading.Event()
+
+    def tell(self, progress: Progress) -> None:
+        """In a thread: say how far it is; raises Stopped where nobody listens."""
+        if self._stopped.is_set():
+            raise Stopped
+        self._call(self._queue.put_nowait, progress)
+
+    def stop(self) -> None:
+        """Nobody listens any more."""
+        self._stopped.set()
+
+    def end(self) -> None:
+        """Nothing more will be told."""
+        self._queue.put_nowait(None)
+
+    async def told(self) -> AsyncIterator[Progress]:
+        """What is told until the end."""
+        while (progress := await self._queue.get()) is not None:
+            yield progress
+
+    def _call(self, function: Callable[[Progress], None], progress: Progress) -> None:
+        try:
+            self._loop.call_soon_threadsafe(function, progress)
+        except RuntimeError:  # the loop was closed meanwhile
+            raise Stopped from None

@@ -1,4 +1,4 @@
-"""What a request leaves in the log: one line, and nothing that was sent.
+"""What a request and a study leave in the log: a line each, and nothing that was sent.
 
 No name, no UID, no text of an error that could quote one: outcome, sizes, seconds a stage.
 """
@@ -11,27 +11,20 @@ import traceback
 from collections.abc import Mapping
 
 from serve.problems import Problem
-from serve.upload import Upload
 
-__all__ = ["LOGGER", "RequestLine", "unexpected"]
+__all__ = ["LOGGER", "JobLine", "audit", "unexpected"]
 
 LOGGER = logging.getLogger("ray.serve.lumbar")
 """Below Ray Serve's own logger, whose handlers are those that a replica has."""
 LOGGER.setLevel(logging.INFO)  # whatever level Serve's own lines have
 
 
-class RequestLine:
-    """The line of one upload, begun when it is made."""
+class JobLine:
+    """The line of one study, begun when its upload has arrived."""
 
-    def __init__(self) -> None:
+    def __init__(self, files: int, size: int) -> None:
         self._began = time.perf_counter()
-        self._parts: list[str] = []
-
-    def received(self, upload: Upload) -> None:
-        """The whole body has arrived."""
-        spent = time.perf_counter() - self._began
-        self._parts = [f"files={len(upload.files)}", f"bytes={upload.bytes}"]
-        self._parts.append(f"receive={spent:.3f}")
+        self._parts = [f"files={files}", f"bytes={size}"]
 
     def log(self, outcome: str, seconds: Mapping[str, float] | None = None) -> None:
         """Write the line: `200`, or the status and the problem's name, and where time went."""
@@ -40,7 +33,15 @@ class RequestLine:
         LOGGER.info("grade %s", " ".join([outcome, *self._parts, *stages, total]))
 
 
-def unexpected(error: Exception) -> Problem:
+def audit(method: str, route: str, status: int, seconds: float, caller: str) -> None:
+    """Write the line of one request: its route without ids, its outcome, and who asked.
+
+    `caller` is a key's name or the first digits of a cookie's digest, never the secret itself.
+    """
+    LOGGER.info("http %s %s %d caller=%s total=%.3f", method, route, status, caller, seconds)
+
+
+def unexpected(error: BaseException) -> Problem:
     """500 for an error that nobody foresaw: its kind and place are logged, its text is not."""
     where = " < ".join(
         f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno}"

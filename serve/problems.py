@@ -77,6 +77,8 @@ def problem_response(problem: Problem) -> JSONResponse:
     headers = {"Cache-Control": "no-store"}
     if problem.status == 503:
         headers["Retry-After"] = "5"
+    if problem.status == 401:
+        headers["WWW-Authenticate"] = 'Basic realm="lumbar", Bearer'
     return JSONResponse(problem.model_dump(), problem.status, headers, PROBLEM_JSON)
 
 

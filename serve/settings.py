@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from lumbar.domain import Basis
 from lumbar.errors import ConfigError
 from lumbar.imaging.archives import UPLOADED, ArchiveLimits
+from serve.keys import read_keys
 
-__all__ = ["LOOPBACK", "Limits", "ServeArguments", "check_host"]
+__all__ = ["LOOPBACK", "KeepSettings", "Limits", "ServeArguments", "check_host"]
 
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -43,7 +44,15 @@ class Limits(Section):
     receive_s: Seconds = 120.0
     """For the body to arrive: 512 MiB at 36 Mbit/s. A client that stalls is cut off."""
     study_s: Seconds = 120.0
-    """From the last byte to the answer, waiting for its turn included."""
+    """For a study, once it is its turn."""
+    wait_s: Seconds = 60.0
+    """That `POST /grade` waits for a result before it answers with the job instead."""
+    queue: Positive = 64
+    """Studies that wait or are graded; one more is sent away with 503."""
+    jobs_a_client: Positive = 16
+    """Of those, as many as one key or cookie may have."""
+    header_bytes: Positive = 16 * 2**10
+    """Of a request's header fields together; a browser's stay below 2 KiB."""
 
     @property
     def archive(self) -> ArchiveLimits:
@@ -54,6 +63,26 @@ class Limits(Section):
     def request_s(self) -> float:
         """Ray Serve's own limit on a request: after ours, so that ours explain themselves."""
         return self.receive_s + self.study_s + 10.0
+
+    @property
+    def most_wait_s(self) -> float:
+        """The longest `wait` that a caller may ask for: within Ray Serve's own limit."""
+        return self.study_s
+
+
+class KeepSettings(Section):
+    """Where jobs and their results are kept, and for how long."""
+
+    folder: Path = Path("runs/serve/jobs")
+    """Private to this user (0700); on a cluster, a folder of the head node."""
+    hours: Annotated[float, Field(gt=0)] = 24.0
+    """Until a job is erased with all that is kept of it. A day's work can be looked at again."""
+    bytes: Positive = 20 * 2**30
+    """Of all results together: some hundred studies of 200 slices. Beyond it: 507."""
+    remember_hours: Annotated[float, Field(gt=0)] = 168.0
+    """That an erased job is still answered with 410 and not with 404."""
+    silence_s: Seconds = 30.0
+    """After which the jobs of an ingress that says nothing count as interrupted."""
 
 
 class ServeArguments(Section):
@@ -69,7 +98,15 @@ class ServeArguments(Section):
     """Copies of the model that Ray may start under load; each takes `cpus_per_replica`."""
     cpus_per_replica: Positive = 1
     """Cores reserved for a copy, which are its torch threads too."""
+    keys: Path | None = None
+    """File of API keys (`name:sha256` lines); without it LUMBAR_API_KEYS. On a cluster, a path
+    that every node has. Without any key only loopback is served."""
     limits: Limits = Limits()
+    keep: KeepSettings = KeepSettings()
+
+    def read_keys(self) -> dict[str, str]:
+        """SHA-256 digests of the keys by name; ConfigError where the file cannot be used."""
+        return read_keys(self.keys)
 
     @property
     def graded_basis(self) -> Basis | None:
@@ -77,11 +114,11 @@ class ServeArguments(Section):
         return Basis.REAL if self.basis == "real" else None
 
 
-def check_host(host: str | None) -> str:
-    """The address to listen on if it is a loopback one; ConfigError otherwise.
+def check_host(host: str | None, *, keyed: bool = False) -> str:
+    """The address to listen on if it is a loopback one or there are API keys; else ConfigError.
 
-    There are no API keys in this release: whoever can reach the port can use it, and see what is
-    sent. `None` means that Ray Serve listens nowhere, which is safe.
+    Without keys whoever can reach the port can use it, and read what is sent. `None` means that
+    Ray Serve listens nowhere, which is safe.
     """
     if host in (None, "localhost"):
         return LOOPBACK
@@ -89,10 +126,10 @@ def check_host(host: str | None) -> str:
         loopback = ipaddress.ip_address(str(host)).is_loopback
     except ValueError:
         loopback = False
-    if not loopback:
+    if not loopback and not keyed:
         raise ConfigError(
-            f"host {host}: only loopback ({LOOPBACK}) is served, because this release has no API "
-            f"keys: anybody who reaches the port could use it; set the host to {LOOPBACK} and "
-            f"reach it from elsewhere by `ssh -L 8000:{LOOPBACK}:8000 <this machine>`"
+            f"host {host}: without API keys only loopback ({LOOPBACK}) is served: anybody who "
+            f"reaches the port could use it; name a file of keys (docs/serve.md), or set the host "
+            f"to {LOOPBACK} and reach it by `ssh -L 8000:{LOOPBACK}:8000 <this machine>`"
         )
     return str(host)

@@ -17,7 +17,7 @@ from lumbar.imaging.headers import Header
 from lumbar.imaging.layout import placed_header
 from lumbar.imaging.limits import MAX_FILE_BYTES, MAX_STUDY_PIXELS
 from lumbar.imaging.pieces import ROOM_BYTES, Piece, answers
-from lumbar.imaging.reader import Loaded, Make, loaded, set_aside
+from lumbar.imaging.reader import Decoded, Loaded, Make, loaded, set_aside
 from lumbar.imaging.study import SetAside
 from lumbar.imaging.studyfiles import StudyFiles
 
@@ -77,7 +77,9 @@ class IsolatedReader:
                 found += [placed_header(self._study, series_of[name], h) for h in headers]
         return found, aside
 
-    def pictures(self, headers: Sequence[Header], make: Make) -> list[NDArray[Any] | InputError]:
+    def pictures(
+        self, headers: Sequence[Header], make: Make, decoded: Decoded | None = None
+    ) -> list[NDArray[Any] | InputError]:
         """The picture of each header, or why there is none; InputError for too many pixels."""
         if sum(header.rows * header.columns for header in headers) > MAX_STUDY_PIXELS:
             raise InputError(
@@ -90,6 +92,8 @@ class IsolatedReader:
         for portion, answer in zip(portions, answers(_pictures_in_child, pieces), strict=True):
             alike = isinstance(answer, InputError)
             made |= dict.fromkeys(portion, answer) if alike else zip(portion, answer, strict=True)
+            if decoded is not None:
+                decoded(len(made), len(headers))
         return [made[header] for header in headers]
 
     def _piece(self, portion: Sequence[Header], make: Make) -> Piece | InputError:

@@ -15,7 +15,7 @@ from lumbar.imaging.files import Files, FolderFiles, MemoryFiles, open_files
 from lumbar.imaging.find import find_in, find_studies, series_of
 from lumbar.imaging.headers import Header
 from lumbar.imaging.look import Recognise, odd_ones_out, refuse_other_pictures, role_by_look
-from lumbar.imaging.reader import Reader, instances, reader_of, set_aside
+from lumbar.imaging.reader import Decoded, Reader, instances, reader_of, set_aside
 from lumbar.imaging.resample import frame_of
 from lumbar.imaging.roles import Role, role_from_headers, role_named
 from lumbar.imaging.study import Instance, Series, SetAside, Study
@@ -83,6 +83,7 @@ def read_study(
     all_series: bool = False,
     files: Files | None = None,
     trusted: bool = False,
+    decoded: Decoded | None = None,
 ) -> Study:
     """One study with the pixels of every series that has a role (of all, with `all_series`).
 
@@ -90,12 +91,13 @@ def read_study(
     `find_studies` yields; of the last, `files` may open the bytes in place of its address.
     Files are parsed and decoded in a child process, so that one which makes a decoder abort, hang
     or take all memory does no harm; `trusted` ones in this process, which is faster.
-    A file that cannot be decoded is set aside with the reason. Raises
+    A file that cannot be decoded is set aside with the reason. `decoded` is told how many pictures
+    of how many are made; an error that it raises ends the reading. Raises
     FormatError where there is no picture, InputError where there are several studies or patients.
     """
     if isinstance(source, StudyFiles):
         opened = files or open_files(source.uri)
-        return _read(source, opened, recognise, views, all_series, trusted)
+        return _read(source, opened, recognise, views, all_series, trusted, decoded)
     if isinstance(source, str | Path):
         return read_study(
             _only(list(find_studies(source, trusted=trusted)), str(source)),
@@ -103,13 +105,14 @@ def read_study(
             views=views,
             all_series=all_series,
             trusted=trusted,
+            decoded=decoded,
         )
     paths = [Path(path).absolute() for path in source]
     folder = Path(os.path.commonpath([path.parent for path in paths]))
     listed = FolderFiles(folder)
     names = [path.relative_to(folder).as_posix() for path in paths]
     study = _only(find_in(listed, names, trusted=trusted), str(folder))
-    return _read(study, listed, recognise, views, all_series, trusted)
+    return _read(study, listed, recognise, views, all_series, trusted, decoded)
 
 
 def read_uploaded(
@@ -154,6 +157,7 @@ def _read(
     views: Told,
     all_series: bool,
     trusted: bool,
+    decoded: Decoded | None = None,
 ) -> Study:
     reader = reader_of(study, files, trusted=trusted)
     headers, aside = reader.headers(pictures=True)
@@ -163,10 +167,11 @@ def _read(
         raise FormatError(f"study {study.study_id}: no MRI slice in {study.uri}{why}")
     stacks, doubles = _stacks(study, headers, reader, recognise, views)
     wanted = [stack for stack in stacks if all_series or stack.role.view is not None]
-    decoded = iter(instances(reader, [h for stack in wanted for h in stack.headers]))
+    headers = [header for stack in wanted for header in stack.headers]
+    pictures = iter(instances(reader, headers, decoded))
     series = []
     for stack in stacks:
-        shown = [next(decoded) for _ in stack.headers] if stack in wanted else []
+        shown = [next(pictures) for _ in stack.headers] if stack in wanted else []
         if recognise is not None and stack.role.view and stack.role.open_ and len(shown) > 1:
             shown = odd_ones_out(stack.role, shown, recognise)
         series.append(_series(stack, shown))

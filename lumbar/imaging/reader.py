@@ -23,7 +23,7 @@ from lumbar.imaging.png import decode_png, is_png
 from lumbar.imaging.study import Instance, SetAside
 from lumbar.imaging.studyfiles import StudyFiles
 
-__all__ = ["Loaded", "Make", "Reader", "instances", "loaded", "reader_of", "set_aside"]
+__all__ = ["Decoded", "Loaded", "Make", "Reader", "instances", "loaded", "reader_of", "set_aside"]
 
 Pixels = NDArray[Any]
 
@@ -33,6 +33,9 @@ Loaded = Dataset | bytes
 Make = Callable[[Loaded, Header], Pixels]
 """A function of a module that makes a picture `[rows, columns]`; raises InputError."""
 
+Decoded = Callable[[int, int], None]
+"""Told how many pictures of how many are made; what it raises ends the work."""
+
 
 class Reader(Protocol):
     """One study's headers and pictures."""
@@ -40,7 +43,9 @@ class Reader(Protocol):
     def headers(self, *, pictures: bool) -> tuple[list[Header], list[SetAside]]:
         """Every picture's header and what gave none; with `pictures`, they will be asked for."""
 
-    def pictures(self, headers: Sequence[Header], make: Make) -> list[Pixels | InputError]:
+    def pictures(
+        self, headers: Sequence[Header], make: Make, decoded: Decoded | None = None
+    ) -> list[Pixels | InputError]:
         """The picture of each header, or why there is none."""
 
 
@@ -53,9 +58,11 @@ def reader_of(study: StudyFiles, files: Files, *, trusted: bool) -> Reader:
     return IsolatedReader(study, files)
 
 
-def instances(reader: Reader, headers: Sequence[Header]) -> list[Instance | InputError]:
+def instances(
+    reader: Reader, headers: Sequence[Header], decoded: Decoded | None = None
+) -> list[Instance | InputError]:
     """The decoded picture of each header, or why it cannot be read."""
-    shown = reader.pictures(headers, _decoded)
+    shown = reader.pictures(headers, _decoded, decoded)
     return [_instance(header, pixels) for header, pixels in zip(headers, shown, strict=True)]
 
 
@@ -111,8 +118,15 @@ class _HereReader:
                     aside.append(set_aside(name, error))
         return found, aside
 
-    def pictures(self, headers: Sequence[Header], make: Make) -> list[Pixels | InputError]:
-        return [self._picture(header, make) for header in headers]
+    def pictures(
+        self, headers: Sequence[Header], make: Make, decoded: Decoded | None = None
+    ) -> list[Pixels | InputError]:
+        made = []
+        for header in headers:
+            made.append(self._picture(header, make))
+            if decoded is not None:
+                decoded(len(made), len(headers))
+        return made
 
     def _picture(self, header: Header, make: Make) -> Pixels | InputError:
         try:

@@ -18,9 +18,10 @@ from lumbar.grading.learn import Learned, Predictions
 from lumbar.grading.networks import GraderNet, LocatorNet
 from lumbar.pipelines.selftest import make_selftest
 from serve.api import make_api
+from serve.board import Board
 from serve.example import Example, write_example
 from serve.grading import GradingService
-from serve.settings import Limits
+from serve.settings import KeepSettings, Limits
 
 ADDRESS = "http://127.0.0.1:8000"
 
@@ -68,6 +69,9 @@ def service(served_bundle: Bundle) -> GradingService:
 
 
 @pytest.fixture(scope="session")
-def client(service: GradingService) -> Iterator[TestClient]:
-    with TestClient(make_api(service, Limits()), base_url=ADDRESS) as client:
+def client(
+    service: GradingService, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[TestClient]:
+    board = Board(KeepSettings(folder=tmp_path_factory.mktemp("jobs")), Limits())
+    with TestClient(make_api(service, Limits(), board), base_url=ADDRESS) as client:
         yield client

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
-import zipfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,11 @@ from lumbar.imaging import read_uploaded, to_uint8
 from lumbar.imaging.png import encode_png
 from lumbar.phantom.unlike import KINDS
 from serve.api import make_api
+from serve.board import Board
 from serve.example import Example
 from serve.grading import GradingService
 from serve.logs import LOGGER, unexpected
-from serve.settings import Limits
+from serve.settings import KeepSettings, Limits
 
 GRADE = "/api/v1/grade"
 Sent = list[tuple[str, tuple[str, bytes]]]
@@ -218,26 +219,6 @@ def test_a_wrong_format_is_a_problem_with_a_hint(
     assert "DICOM" in problem["hint"]
 
 
-@pytest.mark.parametrize("packed", [False, True])
-def test_several_studies_are_refused_with_what_to_do(
-    client: TestClient, example: Example, packed: bool
-) -> None:
-    other = dcmread(io.BytesIO(example.dicom.read_bytes()))
-    other.StudyInstanceUID, other.SeriesInstanceUID = "2.25.1", "2.25.2"
-    buffer = io.BytesIO()
-    other.save_as(buffer, enforce_file_format=True)
-    second = ("two.dcm", buffer.getvalue())
-    if packed:
-        archive = io.BytesIO()
-        with zipfile.ZipFile(archive, "w") as files:
-            files.writestr(*second)
-        second = ("two.zip", archive.getvalue())
-    response = client.post(GRADE, files=sent(("one.dcm", example.dicom.read_bytes()), second))
-    assert response.status_code == 422
-    assert response.json()["type"] == "urn:lumbar:problem:several-studies"
-    assert "a request of its own" in response.json()["hint"]
-
-
 def test_two_patients_in_one_study_are_refused(client: TestClient, example: Example) -> None:
     files = []
     for number in (1, 2):
@@ -302,16 +283,17 @@ def test_ready_means_that_the_model_has_passed_its_selftest(
 
 def test_the_routes_are_described(client: TestClient) -> None:
     described = client.get("/api/v1/openapi.json").json()
-    assert {"/api/v1/grade", "/api/v1/model", "/healthz", "/readyz"} == set(described["paths"])
+    assert {"/api/v1/grade", "/api/v1/model", "/healthz", "/readyz"} <= set(described["paths"])
     form = described["paths"]["/api/v1/grade"]["post"]["requestBody"]["content"]
     assert "multipart/form-data" in form
 
 
 def test_a_study_that_takes_too_long_is_a_problem(
-    service: GradingService, example: Example
+    service: GradingService, example: Example, tmp_path: Path
 ) -> None:
-    limits = Limits(study_s=0.001)
-    with TestClient(make_api(service, limits), base_url="http://127.0.0.1") as client:
+    limits = Limits(study_s=0.001, wait_s=0.001)
+    board = Board(KeepSettings(folder=tmp_path), limits)
+    with TestClient(make_api(service, limits, board), base_url="http://127.0.0.1") as client:
         response = client.post(GRADE, files=sent(("study.zip", example.archive.read_bytes())))
     assert (response.status_code, response.json()["title"]) == (504, "Took too long")
 

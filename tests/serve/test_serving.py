@@ -23,7 +23,7 @@ from serve.__main__ import serving
 from serve.answer import answer_of
 from serve.app import build
 from serve.example import Example
-from serve.settings import ServeArguments
+from serve.settings import KeepSettings, ServeArguments
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
@@ -35,8 +35,9 @@ def local_ray() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def arguments(served_bundle: Bundle) -> ServeArguments:
-    return ServeArguments(bundle=served_bundle.path, precision="fp32")
+def arguments(served_bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> ServeArguments:
+    keep = KeepSettings(folder=tmp_path_factory.mktemp("jobs"))
+    return ServeArguments(bundle=served_bundle.path, precision="fp32", keep=keep)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_a_serve_that_others_can_reach_is_refused(
     from ray.serve.config import HTTPOptions
 
     serve.start(proxy_location="Disabled", http_options=HTTPOptions(host="0.0.0.0"))
-    with pytest.raises(ConfigError, match="no API keys"):
+    with pytest.raises(ConfigError, match="without API keys"):
         build(arguments)
     serve.shutdown()
 

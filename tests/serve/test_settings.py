@@ -11,8 +11,8 @@ import yaml
 from lumbar.errors import BundleError, ConfigError
 from lumbar.grading.bundle import Bundle
 from serve.__main__ import main
-from serve.api import _Room
 from serve.app import build
+from serve.job_routes import Room
 from serve.problems import Refused
 from serve.settings import Limits, ServeArguments, check_host
 
@@ -26,7 +26,7 @@ def test_loopback_is_served(host: str | None) -> None:
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "example.org", ""])
 def test_any_other_address_is_refused_with_the_reason(host: str) -> None:
-    with pytest.raises(ConfigError, match="no API keys"):
+    with pytest.raises(ConfigError, match="without API keys"):
         check_host(host)
 
 
@@ -34,7 +34,7 @@ def test_the_command_refuses_another_address(
     served_bundle: Bundle, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--bundle", str(served_bundle.path), "--host", "0.0.0.0"]) == 2
-    assert "no API keys" in capsys.readouterr().err
+    assert "without API keys" in capsys.readouterr().err
 
 
 def test_a_missing_bundle_is_one_clear_error(
@@ -81,7 +81,7 @@ def test_ray_serve_takes_the_deploy_file() -> None:
     assert [app.import_path for app in schema.applications] == ["serve.app:build"]
 
 
-async def second_place(room: _Room) -> None:
+async def second_place(room: Room) -> None:
     async with room.place(), room.place():
         raise AssertionError("two uploads where there is room for one")
 
@@ -89,7 +89,7 @@ async def second_place(room: _Room) -> None:
 def test_one_upload_more_than_there_is_room_for_is_sent_away() -> None:
     import asyncio
 
-    room = _Room(Limits(uploads_at_once=1).uploads_at_once)
+    room = Room(Limits(uploads_at_once=1).uploads_at_once)
     for _ in range(2):  # a place that was taken is given back
         with pytest.raises(Refused) as refused:
             asyncio.run(second_place(room))

@@ -1,0 +1,165 @@
+"""Where uploads become jobs and jobs are worked on: the ingress's own part of asynchronous work.
+
+The board knows all jobs; a desk holds the bytes of those that it has taken, has them graded in
+turn, and stops what nobody wants any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from typing import Protocol
+
+from lumbar.domain import View
+from lumbar.errors import InputError
+from serve.answer import ModelAnswer
+from serve.board import Board, Graded, Ordered
+from serve.job import Job, Progress, new_job_id
+from serve.logs import JobLine, unexpected
+from serve.problems import Problem, Refused, problem_of
+from serve.sent import SentStudy, studies_sent
+from serve.settings import Limits
+from serve.troubles import took_too_long
+from serve.upload import Upload
+
+__all__ = ["Desk", "Grading"]
+
+BEAT_S = 5.0
+TRIES = 2
+"""A study whose replica was lost is sent to another one once."""
+
+
+class Grading(Protocol):
+    """Who grades: `grading.GradingService` here, or its replicas behind Ray Serve.
+
+    Both methods may raise Refused where there is nobody to ask.
+    """
+
+    def grade(
+        self, sent: SentStudy, view: View | None
+    ) -> AsyncGenerator[Progress | Graded | Problem]:
+        """How far a study has come, and last what came of it."""
+
+    async def model(self) -> ModelAnswer:
+        """The model that answers, once it is ready."""
+
+
+class Desk:
+    """Takes uploads in, has their studies graded, and tells the board."""
+
+    def __init__(self, grading: Grading, board: Board, limits: Limits, *, at_once: int = 3) -> None:
+        """`at_once` studies are with the model at a time; the others wait here."""
+        self._grading, self._board, self._limits = grading, board, limits
+        self._worker = secrets.token_hex(8)
+        self._turn = asyncio.Semaphore(at_once)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._beating: asyncio.Task[None] | None = None
+
+    async def take(self, upload: Upload, view: View | None, owner: str) -> list[Job]:
+        """The jobs of an upload, one a study, begun; raises Refused where there are none."""
+        try:
+            studies = await asyncio.to_thread(studies_sent, upload, self._limits)
+        except InputError as error:
+            raise Refused(problem_of(error)) from None
+        orders = {new_job_id(): sent for sent in studies}
+        jobs = await self._board.order(
+            owner,
+            self._worker,
+            [Ordered(i, s.study.study_id, len(s.study.files)) for i, s in orders.items()],
+        )
+        if isinstance(jobs, Problem):
+            raise Refused(jobs)
+        self._beating = self._beating or asyncio.create_task(self._beat())
+        for job_id, sent in orders.items():
+            task = asyncio.create_task(self._work(job_id, sent, view))
+            self._tasks[job_id] = task
+            task.add_done_callback(self._forgetting(job_id))
+        return jobs
+
+    async def erase(self, job_id: str, owner: str) -> Problem | None:
+        """Erase a job and stop its work."""
+        problem = await self._board.erase(job_id, owner)
+        if problem is None:
+            self.stop(job_id)
+        return problem
+
+    def stop(self, job_id: str) -> None:
+        """Stop a job's work if it is done here."""
+        if task := self._tasks.get(job_id):
+            task.cancel()
+
+    async def drain(self) -> None:
+        """Wait for all that was taken in."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+
+    async def _work(self, job_id: str, sent: SentStudy, view: View | None) -> None:
+        line = JobLine(len(sent.study.files), sent.bytes)
+        try:
+            async with self._turn, asyncio.timeout(self._limits.study_s):
+                outcome = await self._tried(job_id, sent, view)
+        except TimeoutError:
+            outcome = took_too_long(self._limits)
+        except Refused as refusal:
+            outcome = refusal.problem
+        except asyncio.CancelledError:
+            line.log("stopped")
+            raise
+        except Exception as error:
+            outcome = unexpected(error)
+        await self._close(job_id, outcome, line)
+
+    async def _close(self, job_id: str, outcome: Graded | Problem | None, line: JobLine) -> None:
+        if outcome is None:
+            line.log("stopped")
+            return
+        if isinstance(outcome, Problem):
+            await self._board.fail(job_id, outcome)
+            line.log(f"{outcome.status} {outcome.name}")
+            return
+        kept = await self._board.finish(job_id, outcome)
+        if isinstance(kept, Problem):
+            line.log(f"{kept.status} {kept.name}")
+        else:
+            line.log("200", outcome.answer.seconds)
+
+    async def _tried(
+        self, job_id: str, sent: SentStudy, view: View | None
+    ) -> Graded | Problem | None:
+        """What came of a study, from another replica where the first was lost; None if erased."""
+        for left in reversed(range(TRIES)):
+            try:
+                return await self._asked(job_id, sent, view)
+            except Refused as refusal:
+                if not left or refusal.problem.name != "replica-lost":
+                    raise
+        raise AssertionError("unreachable: the last try returns or raises")
+
+    async def _asked(
+        self, job_id: str, sent: SentStudy, view: View | None
+    ) -> Graded | Problem | None:
+        async with aclosing(self._grading.grade(sent, view)) as told:
+            async for one in told:
+                if not isinstance(one, Progress):
+                    return one
+                if not await self._board.report(job_id, one):
+                    return None
+        raise RuntimeError("the model ended without a result")
+
+    def _forgetting(self, job_id: str) -> Callable[[asyncio.Task[None]], None]:
+        def forget(task: asyncio.Task[None]) -> None:
+            self._tasks.pop(job_id, None)
+            if not task.cancelled() and (error := task.exception()):
+                unexpected(error)
+
+        return forget
+
+    async def _beat(self) -> None:
+        while True:
+            try:
+                await self._board.beat(self._worker)
+            except Exception as error:
+                unexpected(error)
+            await asyncio.sleep(BEAT_S)

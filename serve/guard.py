@@ -1,0 +1,111 @@
+"""What every request passes: whose name it calls, who asks, what its answer forbids a browser.
+
+A plain ASGI layer, so that it also sees what no route answers. It writes the audit line.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+from starlette.datastructures import MutableHeaders
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serve.identity import Callers
+from serve.logs import audit, unexpected
+from serve.problems import Problem, Refused, problem_response
+from serve.settings import Limits
+
+__all__ = ["CONTENT_POLICY", "Guard"]
+
+CONTENT_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
+    "connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'"
+)
+SECURITY_HEADERS: Mapping[str, str] = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class Guard:
+    """The layer around the application."""
+
+    def __init__(self, app: ASGIApp, callers: Callers, limits: Limits) -> None:
+        self._app, self._callers, self._limits = app, callers, limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or refuse it before it reaches a route."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        answer = _Answer(send)
+        try:
+            self._admit(scope)
+            await self._app(scope, receive, answer.send)
+        except Refused as refusal:
+            await problem_response(refusal.problem)(scope, receive, answer.send)
+        except Exception as error:
+            problem = unexpected(error)
+            if not answer.status:
+                await problem_response(problem)(scope, receive, answer.send)
+        finally:
+            route = getattr(scope.get("route"), "path", "(none)")
+            caller = scope.get("state", {}).get("caller", "-")
+            spent = time.perf_counter() - began
+            audit(_method(scope), route, answer.status or 499, spent, caller)
+
+    def _admit(self, scope: Scope) -> None:
+        request = Request(scope)
+        size = sum(len(name) + len(value) for name, value in request.headers.raw)
+        if size > self._limits.header_bytes:
+            detail = f"the header fields are larger than {self._limits.header_bytes} bytes"
+            hint = "send fewer cookies and header fields"
+            raise Refused(Problem.of("header-bytes", 431, "Too large header", detail, hint))
+        if not self._callers.keyed and _host(request) not in LOCAL_NAMES:
+            # A web page that rebinds its own name to loopback could otherwise read answers
+            # through the browser of whoever visits it.
+            detail = "the Host header names another machine"
+            hint = "use http://127.0.0.1 or http://localhost"
+            raise Refused(Problem.of("host", 421, "Wrong host", detail, hint))
+        if request.headers.get("sec-fetch-site") == "cross-site" and request.method != "GET":
+            detail = "a page of another site has made this request"
+            hint = "use the page that this server serves, or a program"
+            raise Refused(Problem.of("cross-site", 403, "Refused", detail, hint))
+        self._callers.admit(request)
+
+
+class _Answer:
+    """What is sent, with the headers that every answer has."""
+
+    def __init__(self, send: Send) -> None:
+        self._send, self.status = send, 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = int(message["status"])
+            headers = MutableHeaders(scope=message)
+            for name, value in SECURITY_HEADERS.items():
+                headers.setdefault(name, value)
+            headers.setdefault("Cache-Control", "no-store")
+        await self._send(message)
+
+
+def _host(request: Request) -> str | None:
+    try:
+        return request.url.hostname
+    except ValueError:  # no valid name or port
+        return None
+
+
+def _method(scope: Scope) -> str:
+    method = str(scope["method"])
+    return method if method.isalpha() and len(method) < 10 else "(other)"

@@ -1,0 +1,195 @@
+"""Routes of jobs: send studies, see them, follow them, erase them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any, TypeVar
+
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
+
+from lumbar.domain import View
+from serve.answer import Answer
+from serve.board import Board
+from serve.desk import Desk
+from serve.events import events
+from serve.identity import owner_of
+from serve.job import ENDED, Job, JobList
+from serve.problems import Problem, Refused, problem_response
+from serve.settings import Limits
+from serve.upload import receive_upload
+
+__all__ = ["FORM", "job_routes", "valued"]
+
+FORM: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "properties": {
+                        "file": {"type": "array", "items": {"type": "string", "format": "binary"}}
+                    },
+                }
+            }
+        },
+    }
+}
+Found = TypeVar("Found")
+Wait = Annotated[
+    float | None,
+    Query(ge=0, le=600, allow_inf_nan=False, description="seconds, 60 where nothing is said"),
+]
+Told = Annotated[View | None, Query(description="what pictures show that cannot say it (PNG)")]
+GONE_S = 0.25
+"""How often it is looked whether a waiting client is still there."""
+
+
+def job_routes(board: Board, desk: Desk, limits: Limits) -> APIRouter:
+    """`POST /grade`, `/jobs`, `/jobs/{id}` and its events."""
+    routes = APIRouter(prefix="/api/v1")
+    room = Room(limits.uploads_at_once)
+
+    @routes.post(
+        "/grade",
+        response_model=Answer,
+        responses={202: {"model": JobList}},
+        openapi_extra=FORM,
+    )
+    async def grade(
+        request: Request,
+        response: Response,
+        view: Told = None,
+        wait: Wait = None,
+    ) -> Response:
+        """Grade one study: a DICOM or PNG picture, many files, or a zip of them.
+
+        Answers with the findings where they are there within `wait` seconds, else (202) with the
+        job; with several studies always (202) with their jobs.
+        """
+        owner = owner_of(request, response)
+        patience = min(limits.wait_s if wait is None else wait, limits.most_wait_s)
+        async with room.place():
+            jobs = await desk.take(await receive_upload(request, limits), view, owner)
+        if len(jobs) == 1:
+            ended = await _waited(request, jobs[0], owner, patience, board, desk)
+            if ended.state in ENDED:
+                answer = valued(await board.answer(ended.id, owner))
+                return _with_cookie(JSONResponse(answer.model_dump(mode="json")), response)
+            jobs = [ended]
+        return _accepted(jobs, response)
+
+    @routes.post("/jobs", status_code=202, response_model=JobList, openapi_extra=FORM)
+    async def send(request: Request, response: Response, view: Told = None) -> Response:
+        """Have studies graded: each of them becomes a job, which is answered at once."""
+        owner = owner_of(request, response)
+        async with room.place():
+            jobs = await desk.take(await receive_upload(request, limits), view, owner)
+        return _accepted(jobs, response)
+
+    @routes.get("/jobs")
+    async def list_jobs(request: Request) -> JobList:
+        """The caller's jobs, newest first, until they expire or are erased."""
+        owner = owner_of(request)
+        return JobList(jobs=tuple(await board.jobs(owner)) if owner else ())
+
+    @routes.get("/jobs/{job_id}")
+    async def see(request: Request, job_id: str) -> Job:
+        """A job: its state, how far it is, its headline once it is done, or why it failed."""
+        return valued(await board.job(job_id, owner_of(request)))
+
+    @routes.delete("/jobs/{job_id}", status_code=204)
+    async def erase(request: Request, job_id: str) -> Response:
+        """Stop a job's work and erase all that is kept of it."""
+        problem = await desk.erase(job_id, owner_of(request))
+        return problem_response(problem) if problem else Response(status_code=204)
+
+    @routes.get(
+        "/jobs/{job_id}/events",
+        response_class=StreamingResponse,
+        responses={200: {"content": {"text/event-stream": {}}}},
+    )
+    async def follow(request: Request, job_id: str) -> StreamingResponse:
+        """Server-sent events: `progress` with the job at each change, last `done` or `failed`."""
+        owner = owner_of(request)
+        valued(await board.job(job_id, owner))
+        stream = events(board, job_id, owner, limits.receive_s + limits.study_s)
+        return StreamingResponse(stream, media_type="text/event-stream")
+
+    return routes
+
+
+def valued(found: Found | Problem) -> Found:
+    """What was found; raises Refused where a problem was."""
+    if isinstance(found, Problem):
+        raise Refused(found)
+    return found
+
+
+class Room:
+    """Places for uploads, each of which holds memory; who finds none is sent away at once."""
+
+    def __init__(self, places: int) -> None:
+        self._free = places
+
+    @asynccontextmanager
+    async def place(self) -> AsyncIterator[None]:
+        """A place while an upload arrives and is looked at; raises Refused (503) without one."""
+        if not self._free:
+            detail = "as many uploads as this server takes at once are arriving"
+            hint = "send it again after the seconds of the Retry-After header"
+            raise Refused(Problem.of("busy", 503, "Busy", detail, hint))
+        self._free -= 1
+        try:
+            yield
+        finally:
+            self._free += 1
+
+
+async def _waited(
+    request: Request, job: Job, owner: str, wait_s: float, board: Board, desk: Desk
+) -> Job:
+    """The job after its end or after `wait_s`; stopped and erased where the client goes."""
+    gone = asyncio.create_task(_disconnected(request))
+    ending = asyncio.create_task(_ended(job.id, owner, wait_s, board))
+    try:
+        await asyncio.wait({gone, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if ending.done():
+            return ending.result()
+        raise asyncio.CancelledError
+    except asyncio.CancelledError:
+        await asyncio.shield(desk.erase(job.id, owner))
+        raise
+    finally:
+        gone.cancel()
+        ending.cancel()
+
+
+async def _disconnected(request: Request) -> None:
+    while not await request.is_disconnected():
+        await asyncio.sleep(GONE_S)
+
+
+async def _ended(job_id: str, owner: str, wait_s: float, board: Board) -> Job:
+    loop = asyncio.get_running_loop()
+    until = loop.time() + wait_s
+    seen, job = valued(await board.change(job_id, owner, -1, 0.1))
+    while job.state not in ENDED and (left := until - loop.time()) > 0:
+        seen, job = valued(await board.change(job_id, owner, seen, left))
+    return job
+
+
+def _accepted(jobs: list[Job], cookie: Response) -> Response:
+    body = JobList(jobs=tuple(jobs)).model_dump(mode="json")
+    headers = {"Location": jobs[0].address}
+    return _with_cookie(JSONResponse(body, 202, headers), cookie)
+
+
+def _with_cookie(response: Response, cookie: Response) -> Response:
+    """The response with what `owner_of` has set on another."""
+    for value in cookie.headers.getlist("set-cookie"):
+        response.headers.append("set-cookie", value)
+    return response

@@ -10,9 +10,7 @@ from lumbar.imaging.read import (
     DescribedSeries,
     StudyDescription,
     describe_study,
-    find_uploaded,
     read_study,
-    read_uploaded,
 )
 from lumbar.imaging.resample import (
     Frame,
@@ -34,6 +32,12 @@ from lumbar.imaging.tables import (
     read_labels,
     read_shown_slices,
 )
+from lumbar.imaging.uploads import (
+    RefusedStudy,
+    UploadedStudies,
+    find_uploaded,
+    read_uploaded,
+)
 from lumbar.imaging.voi import VoiFunction, VoiTable, Window, displayed, to_display, voi_of
 
 __all__ = [
@@ -46,6 +50,7 @@ __all__ = [
     "Orientation",
     "Plane",
     "Recognise",
+    "RefusedStudy",
     "Series",
     "SeriesFiles",
     "SetAside",
@@ -54,6 +59,7 @@ __all__ = [
     "Study",
     "StudyDescription",
     "StudyFiles",
+    "UploadedStudies",
     "VoiFunction",
     "VoiTable",
     "Window",

@@ -33,6 +33,7 @@ MAX_INFLATED_BYTES = 256 * 2**20
 more than a sixteenth is looked at."""
 
 _AGAIN = "copy it again from its source"
+_CHARACTER_SET = 0x00080005
 _FLOAT_PIXELS, _DOUBLE_PIXELS, _PIXEL_DATA = 0x7FE00008, 0x7FE00009, 0x7FE00010
 _UNDEFINED = 0xFFFFFFFF
 
@@ -154,9 +155,45 @@ def _elements(
     little: bool,
     stop: Callable[[BaseTag, str | None, int], bool],
 ) -> dict[BaseTag, Any]:
-    """Elements by tag up to the end or where `stop` says."""
-    elements = data_element_generator(stream, implicit, little, stop)
-    return {element.tag: element for element in elements}
+    """Elements by tag up to the end or where `stop` says.
+
+    SpecificCharacterSet is taken out of pydicom's hands, whose warning quotes one that it does not
+    know, and a value may be anything; no text is decoded here.
+    """
+
+    def stops(tag: BaseTag, vr: str | None, length: int) -> bool:
+        return tag == _CHARACTER_SET or stop(tag, vr, length)
+
+    elements = {e.tag: e for e in data_element_generator(stream, implicit, little, stops)}
+    beyond = stop(BaseTag(_CHARACTER_SET), "CS", 0)
+    if not beyond and (element := _character_set(stream, implicit, little)):
+        elements[element.tag] = element
+        rest = data_element_generator(stream, implicit, little, stop)
+        elements |= {element.tag: element for element in rest}
+    return elements
+
+
+def _character_set(stream: BinaryIO, implicit: bool, little: bool) -> RawDataElement | None:
+    """The SpecificCharacterSet that the stream stands before; None where it is another element."""
+    start, short = stream.tell(), "<" if little else ">"
+    head = stream.read(8)
+    explicit = not implicit and _is_vr(head[4:6])
+    tag = struct.unpack_from(f"{short}HH", head) if len(head) == 8 else (0, 0)
+    if tag[0] << 16 | tag[1] != _CHARACTER_SET:
+        stream.seek(start)
+        return None
+    (length,) = (
+        struct.unpack_from(f"{short}H", head, 6)
+        if explicit
+        else (struct.unpack_from(f"{short}I", head, 4))
+    )
+    value = stream.read(length)
+    if len(value) < length:
+        raise EOFError("the character set's value is cut off")
+    vr = "CS" if explicit else None
+    return RawDataElement(
+        BaseTag(_CHARACTER_SET), vr, length, value, start + 8, not explicit, little
+    )
 
 
 def _behind_meta(tag: BaseTag, vr: str | None, length: int) -> bool:

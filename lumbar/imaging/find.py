@@ -15,6 +15,7 @@ from lumbar.imaging.files import Files, FolderFiles, open_files
 from lumbar.imaging.headers import Header, read_headers
 from lumbar.imaging.layout import laid_out, laid_out_folder, place_of
 from lumbar.imaging.png import is_png, png_header
+from lumbar.imaging.roles import orientation_of
 from lumbar.imaging.study import SetAside
 from lumbar.imaging.studyfiles import SeriesFiles, StudyFiles
 
@@ -136,6 +137,8 @@ class _Picture(NamedTuple):
     study_id: str
     series_id: str
     patient: str
+    kind: tuple[object, ...] = ()
+    """What tells series apart in files that name none; empty in the others."""
 
 
 def _by_headers(files: Files, names: list[str], trusted: bool) -> tuple[Grouped, list[SetAside]]:
@@ -152,13 +155,19 @@ def _by_headers(files: Files, names: list[str], trusted: bool) -> tuple[Grouped,
         if original := copies.original(header):
             aside.append(SetAside(name, f"the same file as {original}"))
         else:
-            found.append(_Picture(name, header.study_id, header.series_id, header.patient))
+            kind = () if header.series_id else _kind_of(header)
+            told = (header.study_id, header.series_id, header.patient)
+            found.append(_Picture(name, *told, kind))
     grouped: Grouped = defaultdict(lambda: defaultdict(list))
     nameless = _nameless_studies(found)
-    for picture in found:
-        folder, series, _ = place_of(picture.name)
-        study_id = picture.study_id or nameless[folder, picture.patient]
-        grouped[study_id][picture.series_id or series].append(picture.name)
+    studies = [
+        picture.study_id or nameless[place_of(picture.name)[0], picture.patient]
+        for picture in found
+    ]
+    series = _nameless_series(zip(studies, found, strict=True))
+    for study_id, picture in zip(studies, found, strict=True):
+        series_id = picture.series_id or series[_home(study_id, picture), picture.kind]
+        grouped[study_id][series_id].append(picture.name)
     return grouped, aside
 
 
@@ -202,6 +211,43 @@ def _nameless_studies(pictures: Iterable[_Picture]) -> dict[tuple[str, str], str
         (folder, patient): folder if len(set(found) - {""}) < 2 else f"{folder} {number}"
         for folder, found in patients.items()
         for number, patient in enumerate(found, start=1)
+    }
+
+
+Home = tuple[str, str]
+"""A study and the folder of a series in it."""
+
+
+def _kind_of(header: Header) -> tuple[object, ...]:
+    """How one series differs from another of its study: orientation, words, TE, TR and TI."""
+    orientation = "" if header.normal is None else orientation_of(header.normal)
+    words = (header.description, header.protocol, header.sequence)
+    return (orientation, *words, header.echo_ms, header.repetition_ms, header.inversion_ms)
+
+
+def _home(study_id: str, picture: _Picture) -> Home:
+    """Where a picture without SeriesInstanceUID lies; at the root each file is its own `series`,
+    so those with geometry count as one heap."""
+    folder = place_of(picture.name)[1]
+    return study_id, folder if "/" in picture.name or not any(picture.kind) else ""
+
+
+def _nameless_series(
+    pictures: Iterable[tuple[str, _Picture]],
+) -> dict[tuple[Home, tuple[object, ...]], str]:
+    """(home, kind) -> series id, for files without SeriesInstanceUID: their folder's name, with a
+    number where the folder holds pictures of several kinds."""
+    kinds: dict[Home, list[tuple[object, ...]]] = defaultdict(list)
+    for study_id, picture in pictures:
+        home = kinds[_home(study_id, picture)]
+        if not picture.series_id and picture.kind not in home:
+            home.append(picture.kind)
+    return {
+        ((study_id, folder), kind): (
+            f"{folder} {number}".strip() if len(found) > 1 or not folder else folder
+        )
+        for (study_id, folder), found in kinds.items()
+        for number, kind in enumerate(found, start=1)
     }
 
 

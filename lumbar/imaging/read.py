@@ -9,9 +9,8 @@ from pathlib import Path
 
 from lumbar.domain import View
 from lumbar.errors import FormatError, InputError
-from lumbar.imaging.archives import UPLOADED, ArchiveLimits, ZipFiles
 from lumbar.imaging.assemble import Stack, arrange, one_patient, rank
-from lumbar.imaging.files import Files, FolderFiles, MemoryFiles, open_files
+from lumbar.imaging.files import Files, FolderFiles, open_files
 from lumbar.imaging.find import find_in, find_studies, series_of
 from lumbar.imaging.headers import Header
 from lumbar.imaging.look import Recognise, odd_ones_out, refuse_other_pictures, role_by_look
@@ -25,9 +24,7 @@ __all__ = [
     "DescribedSeries",
     "StudyDescription",
     "describe_study",
-    "find_uploaded",
     "read_study",
-    "read_uploaded",
 ]
 
 Told = View | Mapping[str, View] | None
@@ -113,41 +110,6 @@ def read_study(
     names = [path.relative_to(folder).as_posix() for path in paths]
     study = _only(find_in(listed, names, trusted=trusted), str(folder))
     return _read(study, listed, recognise, views, all_series, trusted, decoded)
-
-
-def read_uploaded(
-    uploads: Mapping[str, bytes],
-    *,
-    recognise: Recognise | None = None,
-    views: Told = None,
-    all_series: bool = False,
-    trusted: bool = False,
-) -> list[Study]:
-    """The studies of files sent as bytes, by name: DICOM, PNG and zip archives of them.
-
-    `trusted` as in `read_study`. Raises as `find_uploaded` does, and InputError for mixed patients.
-    """
-    return [
-        _read(study, files, recognise, views, all_series, trusted)
-        for study, files in find_uploaded(uploads, trusted=trusted)
-    ]
-
-
-def find_uploaded(
-    uploads: Mapping[str, bytes], *, trusted: bool = False, limits: ArchiveLimits = UPLOADED
-) -> list[tuple[StudyFiles, Files]]:
-    """The studies of files sent as bytes, with the files that `read_study` opens them from.
-
-    `limits` are those of each archive. Raises FormatError where there is no picture among the
-    files or an archive exceeds its limits.
-    """
-    if not uploads:
-        raise FormatError("nothing was sent; send DICOM or PNG files, or a zip of them")
-    archives = {name: data for name, data in uploads.items() if data[:4] == b"PK\x03\x04"}
-    plain = {name: data for name, data in uploads.items() if name not in archives}
-    sources: list[Files] = [MemoryFiles(plain)] if plain else []
-    sources += [ZipFiles(data, name, limits) for name, data in archives.items()]
-    return [(study, files) for files in sources for study in find_in(files, trusted=trusted)]
 
 
 def _read(

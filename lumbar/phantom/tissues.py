@@ -7,6 +7,8 @@ STIR is a T2 whose fat, and with it most of the marrow, is nulled. On CT bone is
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -45,86 +47,50 @@ class Signals:
     @classmethod
     def of(cls, habitus: Habitus, contrast: Contrast) -> Signals:
         """The patient's tissues as the sequence shows them."""
-        power = habitus.contrast
-        if contrast == "t1":
-            return cls(
-                fat=0.95,
-                marrow=habitus.marrow_t1,
-                cortex=0.05,
-                annulus=0.22 * power,
-                nucleus_dry=0.29 * power,
-                nucleus_wet=0.33 * power,
-                ligament=0.13,
-                csf=0.15 * power,
-                nerve=0.30 * power,
-                cord=0.32 * power,
-                vein=0.34,
-                joint=0.22,
-                muscle=0.27 * power,
-                skin=0.45,
-                vessel=0.05,
-                kidney=0.36,
-                bowel=0.30,
-            )
-        if contrast == "stir":
-            return cls(
-                fat=0.07,
-                marrow=0.4 * habitus.marrow_t2,
-                cortex=0.03,
-                annulus=0.08,
-                nucleus_dry=0.14 * power,
-                nucleus_wet=0.62,
-                ligament=0.07,
-                csf=1.0,
-                nerve=0.36,
-                cord=0.45,
-                vein=0.68,
-                joint=0.66,
-                muscle=0.22 * power,
-                skin=0.26,
-                vessel=0.05,
-                kidney=0.66,
-                bowel=0.32,
-            )
-        if contrast == "ct":
-            return cls(
-                fat=0.28,
-                marrow=0.62,
-                cortex=1.0,
-                annulus=0.52,
-                nucleus_dry=0.5,
-                nucleus_wet=0.48,
-                ligament=0.46,
-                csf=0.38,
-                nerve=0.43,
-                cord=0.44,
-                vein=0.45,
-                joint=0.40,
-                muscle=0.45,
-                skin=0.44,
-                vessel=0.45,
-                kidney=0.44,
-                bowel=0.40,
-            )
-        return cls(
-            fat=habitus.fat_t2,
-            marrow=habitus.marrow_t2,
-            cortex=0.04,
-            annulus=0.09,
-            nucleus_dry=0.13 * power,
-            nucleus_wet=0.74,
-            ligament=0.08,
-            csf=1.0,
-            nerve=0.32,
-            cord=0.42,
-            vein=0.55,
-            joint=0.62,
-            muscle=0.14 * power,
-            skin=0.30,
-            vessel=0.03,
-            kidney=0.5,
-            bowel=0.36,
-        )
+        column = _CONTRASTS.index(contrast)
+        values = {tissue: row[column] for tissue, row in _BRIGHTNESS.items()}
+        for tissue in _VARIES[contrast]:
+            values[tissue] *= habitus.contrast
+        marrow = {"t1": habitus.marrow_t1, "t2": habitus.marrow_t2, "stir": 0.4 * habitus.marrow_t2}
+        values["marrow"] = marrow.get(contrast, values["marrow"])
+        if contrast == "t2":
+            values["fat"] = habitus.fat_t2
+        return cls(**values)
+
+
+_CONTRASTS: tuple[Contrast, ...] = ("t1", "t2", "stir", "ct")
+
+_OWN = math.nan
+"""The patient's own: `Habitus` has it."""
+
+_BRIGHTNESS: Mapping[str, tuple[float, float, float, float]] = {
+    #                T1    T2    STIR   CT
+    "fat":         (0.95, _OWN, 0.07, 0.28),
+    "marrow":      (_OWN, _OWN, _OWN, 0.62),
+    "cortex":      (0.05, 0.04, 0.03, 1.00),
+    "annulus":     (0.22, 0.09, 0.08, 0.52),
+    "nucleus_dry": (0.29, 0.13, 0.14, 0.50),
+    "nucleus_wet": (0.33, 0.74, 0.62, 0.48),
+    "ligament":    (0.13, 0.08, 0.07, 0.46),
+    "csf":         (0.15, 1.00, 1.00, 0.38),
+    "nerve":       (0.30, 0.32, 0.36, 0.43),
+    "cord":        (0.32, 0.42, 0.45, 0.44),
+    "vein":        (0.34, 0.55, 0.68, 0.45),
+    "joint":       (0.22, 0.62, 0.66, 0.40),
+    "muscle":      (0.27, 0.14, 0.22, 0.45),
+    "skin":        (0.45, 0.30, 0.26, 0.44),
+    "vessel":      (0.05, 0.03, 0.05, 0.45),
+    "kidney":      (0.36, 0.50, 0.66, 0.44),
+    "bowel":       (0.30, 0.36, 0.32, 0.40),
+}  # fmt: skip
+
+_VARIES: Mapping[Contrast, tuple[str, ...]] = {
+    "t1": ("annulus", "nucleus_dry", "nucleus_wet", "csf", "nerve", "cord", "muscle"),
+    "t2": ("nucleus_dry", "muscle"),
+    "stir": ("nucleus_dry", "muscle"),
+    "ct": (),
+}
+"""The tissues that `Habitus.contrast` makes brighter or darker."""
 
 
 def inside(distance_mm: Field, edge_mm: float) -> Field:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import zipfile
+
 import pytest
 
 from lumbar.domain import View
@@ -118,3 +121,49 @@ def test_reading_and_describing_a_folder_agree(stack_of_files, tmp_path) -> None
     described = [(s.series_id, s.role, s.reason) for s in describe_study(found).series]
     read = [(s.series_id, s.view, s.reason) for s in read_study(tmp_path).series]
     assert described == read
+
+
+def test_without_series_uids_a_flat_heap_falls_apart_by_what_headers_say(stack_of_files) -> None:
+    heap = flat(stack_of_files(SeriesInstanceUID=None), "x")
+    (study,) = read_uploaded(heap)
+    assert roles(study) == VIEWS
+    assert [len(series) for series in study.series] == [5, 5, 5]
+
+
+def test_without_series_uids_a_folder_of_one_kind_gives_the_series_its_name(stack_of_files) -> None:
+    (study,) = read_uploaded(stack_of_files(SeriesInstanceUID=None))
+    assert [series.series_id for series in study.series] == ["1", "2", "3"]
+
+
+def test_a_refused_study_hinders_no_other_and_is_returned_with_its_reason(stack_of_files) -> None:
+    other = stack_of_files(StudyInstanceUID="1.9", PatientID="another")
+    mixed = {n: d for n, d in stack_of_files(StudyInstanceUID="1.9").items() if "3/" not in n}
+    uploaded = read_uploaded(
+        {
+            **flat(stack_of_files(), "a"),
+            **flat(other | mixed, "b"),
+        }
+    )
+    assert [study.study_id for study in uploaded] == ["1.2.3"]
+    assert [(one.study_id, "2 different PatientIDs" in one.reason) for one in uploaded.refused] == [
+        ("1.9", True)
+    ]
+
+
+def test_an_archive_without_pictures_hinders_no_other(stack_of_files) -> None:
+    good, bad = zipped(stack_of_files()), zipped({"notes.txt": b"words"})
+    uploaded = read_uploaded({"good.zip": good, "bad.zip": bad, "cover.txt": b"a letter"})
+    assert [study.study_id for study in uploaded] == ["1.2.3"]
+    assert sorted(one.study_id for one in uploaded.refused) == [
+        "bad.zip",
+        "files beside the archives",
+    ]
+    assert all("no MRI slice" in one.reason for one in uploaded.refused)
+
+
+def zipped(files: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in files.items():
+            archive.writestr(name, data)
+    return buffer.getvalue()

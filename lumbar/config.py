@@ -54,7 +54,10 @@ class MoreData(Section):
     """A second root that a network also learns from: phantoms beside patients, say."""
 
     input: str = ""
+    """Root of images; or a folder of sagittal T2 slices with masks of discs and canal."""
     labels: str = ""
+    repeat: Positive = 1
+    """How often the locator sees its pictures an epoch, for a small root."""
     cache: str
     """Folder of its crop cache, cut with the recipe's `crops` and `locator`."""
     families: tuple[Family, ...]
@@ -236,6 +239,14 @@ class Recipe(Section):
     views: ViewSettings | None = None
     """Given: the view classifier is trained, and neither locator nor grader."""
     workers: WorkerSettings = WorkerSettings()
+
+    def without_places(self) -> dict[str, Any]:
+        """The recipe as JSON without the folders of this machine: what a bundle's card shows."""
+        values = self.model_dump(mode="json", exclude={"runs"})
+        for data in (values["data"], *values["data"]["more"]):
+            for place in ("input", "labels", "cache"):
+                data.pop(place)
+        return values
 
     @property
     def folder(self) -> Path:

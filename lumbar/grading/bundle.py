@@ -149,7 +149,7 @@ def _seal(folder: Path, recipe: Recipe, card: Mapping[str, Any]) -> None:
         "name": recipe.name,
         "intended_use": "Research use only - not a medical device.",
         **card,
-        "recipe": recipe.model_dump(mode="json"),
+        "recipe": recipe.without_places(),
         "sha256": {name: _sha256(folder / name) for name in names},
     }
     _write(folder / CARD, sealed)

@@ -31,6 +31,7 @@ from lumbar.imaging.tables import LabelPoint, read_label_points, read_labels
 from lumbar.pipelines.cache import KINDS, POINT_SCHEMA, point_rows, write_note
 from lumbar.pipelines.failures import Failure, damaged_files, write_failures
 from lumbar.pipelines.manifest import list_studies
+from lumbar.pipelines.masks import has_masks, mask_rows
 from lumbar.pipelines.output import whole_folder
 from lumbar.pipelines.stream import stream
 
@@ -146,11 +147,15 @@ def _write_shard(
         except (LumbarError, OSError) as error:
             files = study.files
             shard.failures.append(Failure(files.study_id, files.uri, str(error)))
+    _write(shard, folder, number)
+    return shard.counts, shard.failures
+
+
+def _write(shard: Shard, folder: Path, number: int) -> None:
     for kind, rows in shard.rows.items():
         table = pa.Table.from_pylist(rows, schema=SCHEMAS[kind])
         path = folder / kind / f"part-{number:05d}.parquet"
         pq.write_table(table, path, compression="zstd", compression_level=1)
-    return shard.counts, shard.failures
 
 
 def _add(shard: Shard, labelled: LabelledStudy, recipe: Recipe) -> None:
@@ -184,5 +189,21 @@ def prepare_if_missing(recipe: Recipe) -> None:
 
 
 def _prepare_from(data: DataSettings | MoreData, cache: Path, recipe: Recipe) -> None:
-    if data.input and not cache.exists():
+    if not data.input or cache.exists():
+        return
+    if has_masks(data.input):
+        _prepare_masks(data.input, cache, recipe)
+    else:
         prepare(data.input, Path(data.labels or data.input), cache, recipe)
+
+
+def _prepare_masks(folder: str, output: Path, recipe: Recipe) -> None:
+    """A cache of the locator's pictures alone, from slices with masks."""
+    rows = [] if recipe.locator is None else list(mask_rows(folder, recipe.locator))
+    shard = Shard()
+    shard.rows["pictures"] = rows
+    with whole_folder(output) as draft:
+        for name in KINDS:
+            (draft / name).mkdir()
+        _write(shard, draft, 0)
+        write_note(draft, recipe, {"counts": {"pictures": len(rows)}})

@@ -150,13 +150,21 @@ def _datasets(recipe: Recipe) -> dict[str, Dataset | Callable[[], Dataset]]:
     is asked for, and so waits for ever where the training workers have them all.
     """
     kinds = [CROPS] if recipe.locator is None else [CROPS, PICTURES]
-    return {kind: _stream(_caches(recipe), kind) for kind in kinds}
+    return {kind: _stream(_sources(recipe, kind), kind) for kind in kinds}
 
 
 def _caches(recipe: Recipe) -> list[tuple[Path, tuple[Family, ...]]]:
     """The recipe's own cache, then those of `data.more`, each with the families to keep of it."""
     more = [(Path(one.cache), one.families) for one in recipe.data.more]
     return [(recipe.cache, tuple(Family)), *more]
+
+
+def _sources(recipe: Recipe, kind: str) -> list[tuple[Path, tuple[Family, ...]]]:
+    """The caches that a kind is read from, as often as their pictures are to be seen."""
+    times = [1, *(one.repeat if kind == PICTURES else 1 for one in recipe.data.more)]
+    return [
+        source for source, n in zip(_caches(recipe), times, strict=True) for source in [source] * n
+    ]
 
 
 def _stream(caches: Sequence[tuple[Path, tuple[Family, ...]]], kind: str) -> Dataset:

@@ -28,7 +28,7 @@ from lumbar.imaging import Study
 from lumbar.reports.headline import headline
 from serve.job import HeadlinePart
 
-__all__ = ["NOTICE", "Answer", "ModelAnswer", "answer_of", "trained_on"]
+__all__ = ["NOTICE", "Answer", "ModelAnswer", "answer_of"]
 
 NOTICE: Literal["Research use only - not a medical device"] = (
     "Research use only - not a medical device"
@@ -159,7 +159,7 @@ def answer_of(
     taught_by: str = "",
 ) -> Answer:
     """The answer for a study; `names` gives a file the name that it was sent under,
-    `taught_by` is `trained_on` of the model's card."""
+    `taught_by` says what the model was trained on."""
     words = headline(grades)
     return Answer(
         study_id=grades.study_id,
@@ -179,12 +179,6 @@ def answer_of(
         ),
         seconds={stage: round(spent, 4) for stage, spent in {**seconds, **grades.seconds}.items()},
     )
-
-
-def trained_on(card: Mapping[str, Any]) -> str:
-    """What a bundle's card says of its training images, in one phrase."""
-    told = card.get("trained_on", "not said")
-    return str(told.get("source", "not said")) if isinstance(told, Mapping) else str(told)
 
 
 def _unsided(finding: UnsidedFinding) -> UnsidedPart:

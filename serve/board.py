@@ -15,7 +15,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lumbar.reports.source_headers import SourceHeaders
 from serve.answer import Answer
+from serve.feedback import FeedbackTable, Noted, Remark
 from serve.job import ENDED, Job, Progress, State, utc
 from serve.pictures import SeriesList, Shown, slice_png
 from serve.problems import Problem
@@ -28,6 +30,7 @@ from serve.troubles import (
     gone,
     interrupted,
     no_heat_map,
+    no_report,
     no_such_job,
     no_such_slice,
     not_done,
@@ -57,7 +60,7 @@ class Graded:
     answer: Answer
     shown: Shown
     maps: Mapping[str, bytes]
-    headers: tuple[bytes, ...] = ()
+    headers: SourceHeaders | None = None
 
 
 class Board:
@@ -69,9 +72,10 @@ class Board:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)
         self._table = JobTable(_private(folder / "jobs.sqlite"))
+        self._feedback = FeedbackTable(folder / "jobs.sqlite")
         self._shelf = Shelf(folder / "results", keep.bytes)
         self._shelf.keep_only(self._table.ids())
-        self._headers: dict[str, tuple[bytes, ...]] = {}
+        self._headers: dict[str, SourceHeaders | None] = {}
         self._live: dict[str, Row] = {row.job.id: row for row in self._table.unfinished()}
         self._seen: dict[str, float] = {}
         self._opened = self._swept = time.monotonic()
@@ -81,6 +85,7 @@ class Board:
     async def close(self) -> None:
         """Give the files back."""
         self._table.close()
+        self._feedback.close()
 
     async def order(
         self, owner: str, worker: str, orders: Sequence[Ordered]
@@ -216,9 +221,28 @@ class Board:
             return answer
         return self._shelf.read(job_id, name) or no_heat_map()
 
-    async def headers(self, job_id: str) -> tuple[bytes, ...] | None:
-        """The headers of a job's files; None where a restart has taken them."""
-        return self._headers.get(job_id)
+    async def headers(self, job_id: str, owner: str) -> SourceHeaders | Problem:
+        """What a job's files say of their patient, for its Structured Report alone."""
+        job = await self.job(job_id, owner)
+        if isinstance(job, Problem):
+            return job
+        if job_id not in self._headers:
+            return no_report("headers are kept in memory only, and the server was restarted")
+        return self._headers[job_id] or no_report("the study came without DICOM headers")
+
+    async def remark(self, job_id: str, owner: str, remark: Remark) -> Noted | Problem:
+        """Keep what a reader sees otherwise."""
+        answer = await self.answer(job_id, owner)
+        if isinstance(answer, Problem):
+            return answer
+        try:
+            return self._feedback.add(owner, answer, remark)
+        except sqlite3.OperationalError:
+            return storage_full()
+
+    async def remarks(self, owner: str) -> str:
+        """An owner's remarks as CSV."""
+        return self._feedback.as_csv(owner)
 
     async def counts(self) -> dict[State, int]:
         """How many jobs are in each state."""

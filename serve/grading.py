@@ -17,7 +17,9 @@ from lumbar.grading.grader import Grader
 from lumbar.grading.recognise import recognise
 from lumbar.imaging import Study, read_study
 from lumbar.pipelines.selftest import run_selftest
-from serve.answer import ModelAnswer, answer_of, trained_on
+from lumbar.reports.provenance import Provenance
+from lumbar.reports.source_headers import SourceHeaders, source_headers
+from serve.answer import ModelAnswer, answer_of
 from serve.board import Graded
 from serve.heat import heat_pictures, with_corners
 from serve.job import Progress
@@ -119,31 +121,47 @@ class GradingService:
         except Exception as error:
             return unexpected(error)
 
-    def _read(self, sent: SentStudy, view: View | None, work: _Work) -> tuple[Study, float]:
+    def _read(self, sent: SentStudy, view: View | None, work: _Work) -> _Read:
         work.tell(Progress(stage="decoding"))
         began = time.perf_counter()
+        files = sent.open(self._limits.archive)
         study = read_study(
             sent.study,
-            files=sent.open(self._limits.archive),
+            files=files,
             recognise=recognise,
             views=view,
             decoded=lambda n, m: work.tell(Progress(stage="decoding", decoded=n, of=m)),
         )
-        return study, time.perf_counter() - began
+        headers = source_headers(sent.study, files)
+        return _Read(study, headers, time.perf_counter() - began)
 
-    def _graded(self, sent: SentStudy, read: tuple[Study, float], work: _Work) -> Graded:
-        study, seconds = read
-        grader = self._model.grader
+    def _graded(self, sent: SentStudy, read: _Read, work: _Work) -> Graded:
+        study, grader = read.study, self._model.grader
         many = sum(map(len, study.series))
         work.tell(Progress(stage="locating", decoded=many, of=many))
         began = time.perf_counter()
         landmarks = grader.locate(study)
-        spent = {"read": seconds, "locate": time.perf_counter() - began}
+        spent = {"read": read.seconds, "locate": time.perf_counter() - began}
         located = len(landmarks.points)
         work.tell(Progress(stage="grading", decoded=many, of=many, located=located))
         grades, maps = grader.explain_at(study, landmarks)
-        answer = answer_of(study, grades, sent.names, spent, trained_on(grader.bundle.card))
-        return Graded(with_corners(answer, maps), shown(study), heat_pictures(maps))
+        answer = answer_of(
+            study,
+            grades,
+            sent.names,
+            spent,
+            Provenance.of(grades.bundle, grader.bundle.card).trained_on,
+        )
+        return Graded(with_corners(answer, maps), shown(study), heat_pictures(maps), read.headers)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """A study with its pictures, and what its files say of their patient."""
+
+    study: Study
+    headers: SourceHeaders | None
+    seconds: float
 
 
 class _Work:

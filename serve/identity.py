@@ -22,7 +22,8 @@ from serve.problems import Problem, Refused
 __all__ = ["COOKIE", "Callers", "owner_of"]
 
 COOKIE = "lumbar_caller"
-OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+OPEN_PATHS = frozenset({"/", "/healthz", "/readyz"})
+"""Beside the page's own files, which hold nothing of anybody and ask for the key."""
 
 
 class Callers:
@@ -40,7 +41,7 @@ class Callers:
         """Note in `request.state` who asks; raises Refused (401) where a key is needed."""
         if self._keys:
             name = self._name(_told_key(request))
-            if name is None and request.url.path not in OPEN_PATHS:
+            if name is None and not _is_open(request.url.path):
                 raise Refused(_who_are_you())
             request.state.owner, request.state.caller = f"key:{name}", name or "-"
             return
@@ -84,11 +85,15 @@ def _told_key(request: Request) -> str:
     return request.headers.get("x-api-key", "")
 
 
+def _is_open(path: str) -> bool:
+    return path in OPEN_PATHS or path.startswith("/page/")
+
+
 def _is_token(text: str) -> bool:
     return len(text) == 32 and re.fullmatch(r"[A-Za-z0-9_-]+", text) is not None
 
 
 def _who_are_you() -> Problem:
     detail = "this server answers to those who have a key"
-    hint = "send it as `Authorization: Bearer <key>`; a browser asks for it, as the password"
+    hint = "send it as `Authorization: Bearer <key>`; the page asks for it"
     return Problem.of("no-key", 401, "A key is needed", detail, hint)

@@ -15,6 +15,7 @@ from serve.answer import Answer
 from serve.board import Board
 from serve.desk import Desk
 from serve.events import events
+from serve.feedback import Noted, Remark
 from serve.identity import owner_of
 from serve.job import ENDED, Job, JobList
 from serve.problems import Problem, Refused, problem_response
@@ -118,6 +119,20 @@ def job_routes(board: Board, desk: Desk, limits: Limits) -> APIRouter:
         valued(await board.job(job_id, owner))
         stream = events(board, job_id, owner, limits.receive_s + limits.study_s)
         return StreamingResponse(stream, media_type="text/event-stream")
+
+    @routes.post("/jobs/{job_id}/feedback", status_code=201)
+    async def remark(request: Request, job_id: str, remark: Remark) -> Noted:
+        """Say which grade a reader sees in a finding; kept with the study's own id alone."""
+        return valued(await board.remark(job_id, owner_of(request), remark))
+
+    @routes.get(
+        "/feedback.csv",
+        response_class=Response,
+        responses={200: {"content": {"text/csv": {}}}},
+    )
+    async def remarks(request: Request) -> Response:
+        """What the caller has said of findings, as CSV."""
+        return Response(await board.remarks(owner_of(request)), media_type="text/csv")
 
     return routes
 

@@ -78,7 +78,7 @@ def problem_response(problem: Problem) -> JSONResponse:
     if problem.status == 503:
         headers["Retry-After"] = "5"
     if problem.status == 401:
-        headers["WWW-Authenticate"] = 'Basic realm="lumbar", Bearer'
+        headers["WWW-Authenticate"] = 'Bearer realm="lumbar"'
     return JSONResponse(problem.model_dump(), problem.status, headers, PROBLEM_JSON)
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import JSONResponse
 
 from lumbar.domain import Condition, Level
 from serve.answer import Answer
 from serve.board import Board
+from serve.forms import FORM_OF, KINDS, written
 from serve.heat import heat_name
 from serve.identity import owner_of
 from serve.job_routes import valued
@@ -17,6 +20,7 @@ from serve.problems import Problem, Refused
 
 __all__ = ["result_routes"]
 
+FORMS: dict[int | str, dict[str, Any]] = {200: {"content": {kind: {} for kind in FORM_OF}}}
 PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
 KEPT = "private, max-age=3600, immutable"
 """A slice never changes; a browser need not ask twice while its user scrolls."""
@@ -26,11 +30,39 @@ def result_routes(board: Board) -> APIRouter:
     """`/jobs/{id}/result`, `/series`, slices and heat maps."""
     routes = APIRouter(prefix="/api/v1/jobs/{job_id}")
 
-    @routes.get("/result.json")
-    @routes.get("/result")
-    async def result(request: Request, job_id: str) -> Answer:
+    @routes.get("/result", response_model=Answer, responses=FORMS)
+    async def result(request: Request, job_id: str) -> Response:
+        """The findings of the study in the form that `Accept` names; JSON where it names none."""
+        return await _written(request, job_id, _accepted(request))
+
+    @routes.get("/result.json", response_model=Answer)
+    async def result_json(request: Request, job_id: str) -> Response:
         """The findings of the study, as `POST /grade` answers them."""
-        return valued(await board.answer(job_id, owner_of(request)))
+        return await _written(request, job_id, "json")
+
+    @routes.get("/result.csv", response_class=Response, responses=_kind("text/csv"))
+    async def result_table(request: Request, job_id: str) -> Response:
+        """The findings as CSV: 25 rows, then those of lone slices."""
+        return await _written(request, job_id, "csv")
+
+    @routes.get("/result.html", response_class=Response, responses=_kind("text/html"))
+    async def result_page(request: Request, job_id: str) -> Response:
+        """The findings as one HTML file, ready to print."""
+        return await _written(request, job_id, "html")
+
+    @routes.get("/result.dcm", response_class=Response, responses=_kind("application/dicom"))
+    async def result_report(request: Request, job_id: str) -> Response:
+        """The findings as a DICOM Structured Report (TID 1500) of the study's patient."""
+        return await _written(request, job_id, "dcm")
+
+    async def _written(request: Request, job_id: str, form: str) -> Response:
+        owner = owner_of(request)
+        answer = valued(await board.answer(job_id, owner))
+        if form == "json":
+            return JSONResponse(answer.model_dump(mode="json"))
+        headers = valued(await board.headers(job_id, owner)) if form == "dcm" else None
+        data = await asyncio.to_thread(written, form, answer, headers)
+        return Response(valued(data), media_type=KINDS[form], headers=_as_file(form))
 
     @routes.get("/series")
     async def series(request: Request, job_id: str) -> SeriesList:
@@ -60,6 +92,23 @@ def result_routes(board: Board) -> APIRouter:
         return Response(data, media_type="image/png", headers={"Cache-Control": KEPT})
 
     return routes
+
+
+def _kind(kind: str) -> dict[int | str, dict[str, Any]]:
+    return {200: {"content": {kind: {}}}}
+
+
+def _accepted(request: Request) -> str:
+    """The first form that `Accept` names, JSON where it names none of them."""
+    for told in request.headers.get("accept", "").lower().split(","):
+        form = FORM_OF.get(told.partition(";")[0].strip())
+        if form:
+            return form
+    return "json"
+
+
+def _as_file(form: str) -> dict[str, str]:
+    return {"Content-Disposition": f'attachment; filename="lumbar-result.{form}"'}
 
 
 def _window(text: str) -> tuple[float, float]:

@@ -1,0 +1,100 @@
+"""What readers see otherwise: a grade beside ours, kept with the study's own id and nothing else.
+
+It outlives its job, since it is there to learn from. `python -m serve.feedback FOLDER` writes all
+of it as CSV, for who runs the server; callers get their own at /api/v1/feedback.csv.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import sqlite3
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from lumbar.domain import Condition, Level
+from serve.answer import Answer
+from serve.job import utc
+
+__all__ = ["FeedbackTable", "Noted", "Remark", "main"]
+
+COLUMNS = ("at", "study_id", "condition", "level", "graded", "seen", "bundle")
+SCHEMA = f"CREATE TABLE IF NOT EXISTS feedback (owner TEXT NOT NULL, {', '.join(COLUMNS)})"
+
+
+class Remark(BaseModel):
+    """The grade that a reader sees in a finding."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    condition: Condition
+    level: Level
+    severity: Literal["Normal/Mild", "Moderate", "Severe"]
+
+
+class Noted(Remark):
+    """A remark beside the grade that was given; null where there was none."""
+
+    graded: Literal["Normal/Mild", "Moderate", "Severe"] | None
+
+
+class FeedbackTable:
+    """Remarks in a file of SQLite, the one of the jobs."""
+
+    def __init__(self, file: Path) -> None:
+        self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+        self._db.execute(SCHEMA)
+
+    def close(self) -> None:
+        """Give the file back."""
+        self._db.close()
+
+    def add(self, owner: str, answer: Answer, remark: Remark) -> Noted:
+        """Keep a remark on one of an answer's findings."""
+        graded = next(
+            finding.severity
+            for finding in answer.findings
+            if (finding.condition, finding.level) == (remark.condition, remark.level)
+        )
+        row = (
+            *(utc(time.time()), answer.study_id, remark.condition.value, remark.level.value),
+            *(graded, remark.severity, answer.bundle),
+        )
+        marks = ",".join("?" * (len(COLUMNS) + 1))
+        self._db.execute(f"INSERT INTO feedback VALUES ({marks})", (owner, *row))
+        return Noted(**remark.model_dump(), graded=graded)
+
+    def as_csv(self, owner: str | None = None) -> str:
+        """An owner's remarks, or all of them, as CSV with a head, oldest first."""
+        where, values = ("", ()) if owner is None else (" WHERE owner=?", (owner,))
+        query = f"SELECT {', '.join(COLUMNS)} FROM feedback{where} ORDER BY at"
+        return _csv(self._db.execute(query, values))
+
+
+def _csv(rows: Iterable[tuple[object, ...]]) -> str:
+    told = io.StringIO()
+    writer = csv.writer(told)
+    writer.writerow(COLUMNS)
+    writer.writerows(rows)
+    return told.getvalue()
+
+
+def main(argv: list[str]) -> int:
+    """Print all remarks of the server whose jobs are kept in a folder."""
+    file = Path(argv[0]) / "jobs.sqlite" if len(argv) == 1 else None
+    if file is None or not file.is_file():
+        print(
+            "usage: python -m serve.feedback FOLDER  (keep.folder of the server)", file=sys.stderr
+        )
+        return 2
+    sys.stdout.write(FeedbackTable(file).as_csv())
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

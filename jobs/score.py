@@ -54,6 +54,18 @@ def parser() -> ArgumentParser:
     add("--actors", type=int, default=0, help="grading processes (default: as many as fit)")
     add("--threads", type=int, default=1, help="threads of each on a CPU (default %(default)s)")
     add("--gpu", action="store_true", help="one GPU an actor")
+    add(
+        "--engine",
+        choices=["auto", "onnxruntime", "openvino", "torch"],
+        default="auto",
+        help="what computes on a CPU; auto: the first of them that works here (%(default)s)",
+    )
+    add(
+        "--precision",
+        choices=["auto", "fp32", "bf16"],
+        default="auto",
+        help="auto: bf16 on a GPU that has it, fp32 elsewhere; bf16 moves probabilities a little",
+    )
     add("--trusted", action="store_true", help="sound files: decode without a child process")
     return arguments
 
@@ -76,6 +88,8 @@ def main(arguments: Namespace) -> dict[str, Any]:
             threads=arguments.threads,
             gpu=arguments.gpu,
             trusted=arguments.trusted,
+            engine=arguments.engine,
+            precision=arguments.precision,
         )
         return score(arguments.input, plan)
 

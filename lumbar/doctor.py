@@ -165,14 +165,16 @@ def _decoding_process(packages: Mapping[str, Part]) -> Part:
 def _devices(packages: Mapping[str, Part]) -> Part:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     cpu: Part = {"name": _cpu_name(), "cores": cores, "bf16": False}
+    engines = {name: _version(name) for name in ("onnxruntime", "openvino", "torch")}
     if _lacks(packages, "torch"):
-        return {"cpu": cpu, "gpus": []}
+        return {"cpu": cpu, "gpus": [], "engines": engines}
     import torch
 
     cpu["bf16"] = bool(torch.cpu.get_capabilities().get("avx512_bf16", False))
     there = range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
     shown = [torch.cuda.get_device_properties(n) for n in there]
-    return {"cpu": cpu, "gpus": [{"name": g.name, "memory": g.total_memory} for g in shown]}
+    gpus = [{"name": g.name, "memory": g.total_memory} for g in shown]
+    return {"cpu": cpu, "gpus": gpus, "engines": engines}
 
 
 def _cpu_name() -> str:

@@ -114,3 +114,10 @@ def test_examining_loads_no_ray() -> None:
     code = "import sys; from lumbar.doctor import examine; examine(); print('ray' in sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "False"
+
+
+def test_the_engines_of_this_machine_are_listed(found: dict[str, Any]) -> None:
+    from lumbar.grading.engine import engine_versions
+
+    assert found["devices"]["engines"] == engine_versions()
+    assert f"onnxruntime {engine_versions()['onnxruntime']}" in " ".join(text_of(found).split())

@@ -95,6 +95,10 @@ class Bundle:
         """Weighted share of the grades in the training part, `[25, 3]`."""
         return np.asarray(self.config.prior)
 
+    def sha256(self, name: str) -> str:
+        """The digest of one of its files, as its card has it."""
+        return str(self.card["sha256"][name])
+
     def grader(self) -> GraderNet:
         """The grading network with its weights, ready to infer."""
         return _filled(GraderNet(), self.path / GRADER)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,9 +31,11 @@ from lumbar.domain import (
 )
 from lumbar.errors import BundleError
 from lumbar.grading.activation import HeatMap, heat_maps
-from lumbar.grading.bundle import Bundle
+from lumbar.grading.bundle import GRADER, LOCATOR, Bundle
 from lumbar.grading.crops import Crops, cut_crops
-from lumbar.grading.fit import autocast, pick_precision
+from lumbar.grading.engine import engine_of
+from lumbar.grading.engine_networks import EngineGrader, EngineLocator
+from lumbar.grading.fit import pick_precision
 from lumbar.grading.infer import crop_logits, softmax
 from lumbar.grading.landmarks import Landmark, Landmarks, Unplaced
 from lumbar.grading.locate import locate
@@ -51,15 +54,42 @@ class Grader:
         *,
         device: str | None = None,
         precision: str = "fp32",
+        engine: str = "auto",
         basis: Basis | None = None,
     ) -> None:
-        """`precision`: fp32, bf16 or auto. `basis=Basis.REAL` leaves the others not assessed."""
+        """`basis=Basis.REAL` leaves the others not assessed.
+
+        `precision` is fp32, bf16, or auto: bf16 on a GPU that has it, fp32 elsewhere. `engine` is
+        auto, onnxruntime, openvino or torch (see `lumbar.grading.engine`); it uses as many threads
+        as torch is set to when the Grader is made. Raises BundleError for weights that cannot be
+        used, ConfigError for an engine that cannot be had.
+        """
         self.bundle, self.basis = bundle, basis
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.bf16 = pick_precision(precision, self.device)
-        self._grader = bundle.grader().to(self.device)
+        on_gpu = self.device.type == "cuda"
+        bf16 = pick_precision(precision, self.device) and (precision != "auto" or on_gpu)
+        build = partial(engine_of, wish=engine, device=self.device, bf16=bf16)
+        self._grader = EngineGrader(
+            bundle.grader().to(self.device),
+            bundle.config.crops.size_px,
+            bundle.sha256(GRADER),
+            build,
+        )
+        self._locator: EngineLocator | None = None
         locator = bundle.locator()
-        self._locator = None if locator is None else locator.to(self.device)
+        if locator is not None and bundle.config.locator is not None:
+            self._locator = EngineLocator(
+                locator.to(self.device),
+                bundle.config.locator.size_px,
+                bundle.sha256(LOCATOR),
+                build,
+            )
+
+    @property
+    def engine(self) -> str:
+        """What computes the grades, in words, with its difference from torch in fp32."""
+        difference = self._grader.difference
+        return f"{self._grader.engine.words}; probabilities within {difference:.1g} of torch's"
 
     @classmethod
     def from_bundle(
@@ -68,10 +98,12 @@ class Grader:
         *,
         device: str | None = None,
         precision: str = "fp32",
+        engine: str = "auto",
         basis: Basis | None = None,
     ) -> Grader:
         """Grader of the bundle in a folder; BundleError where it is damaged."""
-        return cls(Bundle.load(path), device=device, precision=precision, basis=basis)
+        bundle = Bundle.load(path)
+        return cls(bundle, device=device, precision=precision, engine=engine, basis=basis)
 
     def grade(self, study: Study) -> StudyGrades:
         """The 25 findings of a study at points that the bundle's locator finds."""
@@ -108,7 +140,9 @@ class Grader:
     ) -> tuple[StudyGrades, Mapping[Cell, HeatMap]]:
         grades, crops = self._grade(study, landmarks, watch)
         with watch.stage("explain"):
-            heat = heat_maps(self._grader, crops, landmarks, grades, self.bundle.config.crops)
+            heat = heat_maps(
+                self._grader.network, crops, landmarks, grades, self.bundle.config.crops
+            )
         return replace(grades, seconds=watch.seconds), heat
 
     def _grade(
@@ -143,7 +177,6 @@ class Grader:
             family,
             torch.tensor([cell.level.ordinal for cell in crops.cells]).long(),
             self.bundle.config.crops,
-            bf16=self.bf16,
         )
         return softmax(logits, torch.tensor(temperatures)[family])
 
@@ -219,8 +252,8 @@ class Grader:
     def _heat_maps(self, pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
         batch = torch.from_numpy(pictures)[:, None].expand(-1, 3, -1, -1).to(self.device)
         assert self._locator is not None
-        with torch.inference_mode(), autocast(self.device, self.bf16):
-            maps = self._locator(batch.float().contiguous(memory_format=torch.channels_last))
+        with torch.inference_mode():
+            maps = self._locator(batch)
         return np.asarray(maps.double().cpu().numpy())
 
 

@@ -54,7 +54,16 @@ class LocatorNet(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Log-probabilities `[n, 12, p/4, p/4]`; each map sums to 1 over its pixels."""
-        outputs = pyramid(self.trunk, standardise(pictures))
+        return self.distribution(self.maps(standardise(pictures)))
+
+    @staticmethod
+    def distribution(maps: Tensor) -> Tensor:
+        """Maps `[n, 12, h, w]` as log-probabilities."""
+        return maps.flatten(2).log_softmax(-1).view_as(maps)
+
+    def maps(self, pictures: Tensor) -> Tensor:
+        """The maps `[n, 12, p/4, p/4]` of standardised pictures, not yet made to sum to 1."""
+        outputs = pyramid(self.trunk, pictures)
         signals = [lateral(out) for lateral, out in zip(self.lateral, outputs, strict=True)]
         merged = signals.pop()
         while signals:
@@ -62,8 +71,8 @@ class LocatorNet(nn.Module):
             merged = finer + functional.interpolate(
                 merged, finer.shape[-2:], mode="bilinear", align_corners=False
             )
-        maps: Tensor = self.read(self.smooth(merged)).float()
-        return maps.flatten(2).log_softmax(-1).view_as(maps)
+        read: Tensor = self.read(self.smooth(merged)).float()
+        return read
 
 
 class GraderNet(nn.Module):
@@ -92,12 +101,18 @@ class GraderNet(nn.Module):
         each finding's kind, all as indices in the order of their enums. A finding without any
         picture gets its level's bias alone.
         """
-        pooled = self.dropout(self._pooled(pictures))
+        pictures = standardise(pictures).contiguous(memory_format=torch.channels_last)
+        return self.grade(self.dropout(self.pooled(pictures)), rows, views, family, level)
+
+    def pooled(self, pictures: Tensor) -> Tensor:
+        """Features `[p, 1024]` of standardised pictures."""
+        return torch.relu(self.trunk(pictures)).mean(dim=(2, 3)).float()
+
+    def grade(
+        self, pooled: Tensor, rows: Tensor, views: Tensor, family: Tensor, level: Tensor
+    ) -> Tensor:
+        """Logits `[n, 3]` of the findings that features `[p, 1024]` belong to, as `forward`."""
         readings = torch.einsum("pc,pcg->pg", pooled, self.reading[family[rows], views])
         total = readings.new_zeros(len(family), len(Severity)).index_add(0, rows, readings)
         shown = torch.bincount(rows, minlength=len(family)).clamp_min(1)
         return total / shown[:, None] + self.level_bias[family, level]
-
-    def _pooled(self, pictures: Tensor) -> Tensor:
-        pictures = standardise(pictures).contiguous(memory_format=torch.channels_last)
-        return torch.relu(self.trunk(pictures)).mean(dim=(2, 3)).float()

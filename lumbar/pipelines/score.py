@@ -61,6 +61,8 @@ class ScorePlan:
     threads: int = 1
     gpu: bool = False
     trusted: bool = False
+    engine: str = "auto"
+    precision: str = "auto"
 
 
 def score(source: str | Path, plan: ScorePlan) -> dict[str, Any]:
@@ -97,7 +99,11 @@ class Scorer:
         torch.set_num_threads(plan.threads)
         self.trusted = plan.trusted
         self.grader = Grader.from_bundle(
-            plan.bundle, device="cuda" if plan.gpu else "cpu", basis=plan.basis
+            plan.bundle,
+            device="cuda" if plan.gpu else "cpu",
+            precision=plan.precision,
+            engine=plan.engine,
+            basis=plan.basis,
         )
 
     def __call__(self, files: StudyFiles) -> Scored:
@@ -172,6 +178,7 @@ def _key(studies: Iterable[StudyFiles], bundle: Bundle, plan: ScorePlan) -> dict
         "views": shipped_digest(),
         "studies_sha256": hashlib.sha256(names.encode()).hexdigest()[:16],
         "basis": plan.basis.value if plan.basis else "any",
+        "precision": plan.precision,
         "schema_version": GRADES_SCHEMA.metadata[b"schema_version"].decode(),
     }
 

@@ -53,7 +53,11 @@ def _devices_line(devices: Part) -> tuple[str, str, str]:
     cpu = devices["cpu"]
     width = "computes in bfloat16" if cpu["bf16"] else "without bfloat16: computes in float32"
     cards = ", ".join(f"{g['name']} with {_gib(g['memory'])}" for g in devices["gpus"])
-    return "ok", "devices", f"{cpu['cores']} cores of {cpu['name']}, {width}; {cards or 'no GPU'}"
+    engines = " and ".join(f"{k} {v}" for k, v in devices["engines"].items() if v)
+    text = (
+        f"{cpu['cores']} cores of {cpu['name']}, {width}; {cards or 'no GPU'}; grades are computed"
+    )
+    return "ok", "devices", f"{text} by {engines or 'nothing: no engine is installed'}"
 
 
 def _decoding_line(found: Part) -> tuple[str, str, str]:

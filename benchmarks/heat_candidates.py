@@ -62,6 +62,64 @@ def gradient_heat(
     return _unit(total.detach())
 
 
+def input_gradient(
+    model: GraderNet,
+    pictures: Tensor,
+    views: Tensor,
+    family: Tensor,
+    grades: Tensor,
+    *,
+    draws: int = 1,
+    noise: float = 0.0,
+    times: str = "",
+    path: int = 1,
+    blur_px: float = 2.0,
+    edge: int = 32,
+    against: str = "mean",
+) -> Tensor:
+    """The size of the gradient by each pixel: alone, averaged over noisy copies (SmoothGrad), over
+    the way from a blurred picture (integrated gradients), or times what the blur took away."""
+    shown = standardise(pictures)
+    plain = _blurred(shown, shown.shape[-1] / 8)
+    generator = torch.Generator().manual_seed(0)
+    weights = _log_odds(model, views, family, grades)
+    if against == "normal":
+        reading = model.reading[family, views]
+        normal = torch.where(grades == 0, 2, 0)
+        other = reading.gather(2, normal[:, None, None].expand(-1, reading.shape[1], 1))[..., 0]
+        own = reading.gather(2, grades[:, None, None].expand(-1, reading.shape[1], 1))[..., 0]
+        weights = own - other
+    total = torch.zeros_like(shown[:, :1])
+    for _ in range(draws):
+        summed = torch.zeros_like(shown)
+        for step in range(path):
+            share = 1.0 if path == 1 else (step + 0.5) / path
+            signal = plain + share * (shown - plain)
+            signal = signal + noise * torch.randn(signal.shape, generator=generator)
+            with torch.enable_grad():
+                signal = signal.contiguous(memory_format=torch.channels_last).requires_grad_(True)
+                pooled = torch.relu(model.trunk(signal)).mean(dim=(2, 3))
+                summed += torch.autograd.grad((pooled * weights).sum(), signal)[0]
+        if times == "detail":
+            summed = summed * (shown - plain)
+        if times == "square":
+            summed = summed.square()
+        total += summed.abs().sum(1, keepdim=True)
+    smooth = _blurred(total, blur_px)
+    return _unit(functional.adaptive_avg_pool2d(smooth, edge)[:, 0])
+
+
+def _blurred(pictures: Tensor, sigma: float) -> Tensor:
+    """Pictures `[n, c, s, s]` under a Gaussian of `sigma` pixels, edges continued."""
+    reach = max(1, min(int(3 * sigma), pictures.shape[-1] - 1))
+    steps = torch.arange(-reach, reach + 1)
+    kernel = torch.exp(-(steps**2) / (2 * sigma**2))
+    kernel = (kernel / kernel.sum()).expand(pictures.shape[1], 1, 1, -1)
+    wide = functional.pad(pictures, (reach, reach, reach, reach), mode="replicate")
+    across = functional.conv2d(wide, kernel, groups=pictures.shape[1])
+    return functional.conv2d(across, kernel.transpose(2, 3), groups=pictures.shape[1])
+
+
 def dense_cam(
     model: GraderNet,
     pictures: Tensor,
@@ -202,6 +260,17 @@ CANDIDATES: Mapping[str, HeatOf] = {
     **_layers("layercam"),
     **_layers("hirescam"),
     **_layers("gradcam"),
+    "input": input_gradient,
+    "input-1px": partial(input_gradient, blur_px=1.0),
+    "input-3px": partial(input_gradient, blur_px=3.0),
+    "input-16": partial(input_gradient, edge=16),
+    "input-normal": partial(input_gradient, against="normal"),
+    "input-square": partial(input_gradient, times="square"),
+    "input-detail": partial(input_gradient, times="detail"),
+    "smooth-0.1": partial(input_gradient, draws=6, noise=0.1),
+    "smooth-0.3": partial(input_gradient, draws=6, noise=0.3),
+    "integrated": partial(input_gradient, path=6, times="detail"),
+    "integrated-plain": partial(input_gradient, path=6),
     "gradient": partial(gradient_heat, taps=("input",), weigh="gradient"),
     "occlusion": occlusion,
 }

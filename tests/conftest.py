@@ -8,6 +8,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# A faster engine's graph is exported once a bundle, seconds each; tests make many bundles. What the
+# engines do is tests/grading/test_engine.py's.
+os.environ.setdefault("LUMBAR_ENGINE", "torch")
+
 # How long an example takes says what else the machine is doing.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")

@@ -94,7 +94,7 @@ function WrongFormat({ left }) {
 }
 
 function Found({ files }) {
-  return html`<ul class="found">
+  return html`<ul class="files">
     ${files.slice(0, LISTED).map(({ path, format }) => html`<li><span class="path">${path}</span> is ${format}</li>`)}
     ${files.length > LISTED && html`<li>and ${count(files.length - LISTED, "more file")}</li>`}
   </ul>`;

@@ -1,11 +1,10 @@
 /** The caller's earlier results, as long as the server keeps them. */
 
 import * as api from "./api.js";
-import { Glyph } from "./glyph.js";
+import { ToneMark } from "./glyph.js";
 import { html, useEffect, useState } from "./vendor/preact-htm.js";
 import { count, timeWords } from "./words.js";
 
-const TONES = { none: "Normal/Mild", possible: "Moderate", found: "Severe" };
 const STATES = { queued: "Waiting", running: "Being graded", failed: "Failed", interrupted: "Interrupted" };
 
 export function Earlier() {
@@ -46,5 +45,5 @@ function Row({ job, erase }) {
 /** A job's result in a line: its headline, or how far it is, or why there is none. */
 export function Outcome({ job }) {
   if (!job.headline) return html`${job.problem?.title ?? STATES[job.state]}`;
-  return html`<span class="outcome"><${Glyph} severity=${TONES[job.headline.tone]} letter=${false} /> ${job.headline.title}</span>`;
+  return html`<span class="outcome"><${ToneMark} tone=${job.headline.tone} /> ${job.headline.title}</span>`;
 }

@@ -9,13 +9,16 @@ const SHAPES = {
   Severe: "M-6-6H6V6H-6z",
 };
 
+/** Room that a label takes, in pixels of the screen. */
+const LABEL = [70, 16];
+
 export function Overlay({ box, fit, one, n, eye, findings, selected, select, heat }) {
   const crop = findings.includes(selected) ? selected.evidence.crop_px?.map(fit.at) : null;
   return html`<svg class="overlay" viewBox="0 0 ${box.width} ${box.height}" aria-hidden="true">
     ${heat && crop && html`<${Heat} crop=${crop} url=${heat} />`}
     ${eye.marks && crop && html`<polygon class="crop" points=${crop.map((point) => point.join()).join(" ")} />`}
-    ${eye.marks && findings.map((finding) => html`<${Point} ...${{ finding, select }} at=${fit.at(finding.evidence.point_px)} current=${finding === selected} />`)}
-    <${Sides} marks=${one.marks[n]} box=${box} />
+    ${eye.marks && placed(findings, fit).map(({ finding, ...place }) => html`<${Point} ...${{ finding, select, ...place }} current=${finding === selected} />`)}
+    <${Sides} marks=${one.marks[n]} ...${{ box, fit }} />
     ${fit.pxPerMm && html`<${Scale} box=${box} pxPerMm=${fit.pxPerMm} />`}
   </svg>`;
 }
@@ -26,23 +29,35 @@ function Heat({ crop: [corner, right, , below], url }) {
   return html`<image class="heat" href=${url} width="1" height="1" preserveAspectRatio="none" transform="matrix(${matrix.join(" ")})" />`;
 }
 
-function Point({ finding, at, current, select }) {
+/** Points on the screen; a label goes to the left where a neighbour would lie under it. */
+function placed(findings, fit) {
+  const places = findings.map((finding) => ({ finding, at: fit.at(finding.evidence.point_px) }));
+  const under = (a, b) => b[0] > a[0] && b[0] - a[0] < LABEL[0] && Math.abs(b[1] - a[1]) < LABEL[1];
+  return places.map((place) => ({ ...place, left: places.some(({ at }) => under(place.at, at)) }));
+}
+
+function Point({ finding, at, left, current, select }) {
   return html`<g class="point ${toneOf(finding.severity)} ${current ? "current" : ""}" transform="translate(${at.join(" ")})" data-pick onClick=${() => select(finding)}>
     <title>${spoken(finding)}</title>
     <circle class="reach" r="14" />
     <path d=${SHAPES[finding.severity]} />
-    <text x="13" y="5">${levelOf(finding)}</text>
+    <text x=${left ? -13 : 13} y="5" text-anchor=${left ? "end" : "start"}>${levelOf(finding)}</text>
   </g>`;
 }
 
 /** Letters from the geometry alone; where the file has none, nothing is written. */
-function Sides({ marks, box }) {
+function Sides({ marks, box, fit }) {
   if (!marks) return html`<text class="side unknown" x=${box.width / 2} y="20">sides unknown: the file has no geometry</text>`;
+  // At the picture's edges, or the screen's where it is larger.
+  const left = Math.max(0, fit.left) + 16;
+  const right = Math.min(box.width, fit.left + fit.width) - 16;
+  const top = Math.max(0, fit.top) + 24;
+  const bottom = Math.min(box.height, fit.top + fit.height) - 12;
   return html`
-    <text class="side" x="16" y=${box.height / 2}>${marks.left}</text>
-    <text class="side" x=${box.width - 16} y=${box.height / 2}>${marks.right}</text>
-    <text class="side" x=${box.width / 2} y="24">${marks.top}</text>
-    <text class="side" x=${box.width / 2} y=${box.height - 12}>${marks.bottom}</text>
+    <text class="side" x=${left} y=${(top + bottom) / 2}>${marks.left}</text>
+    <text class="side" x=${right} y=${(top + bottom) / 2}>${marks.right}</text>
+    <text class="side" x=${(left + right) / 2} y=${top}>${marks.top}</text>
+    <text class="side" x=${(left + right) / 2} y=${bottom}>${marks.bottom}</text>
   `;
 }
 

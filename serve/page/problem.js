@@ -3,10 +3,10 @@
 import { setKey } from "./api.js";
 import { html } from "./vendor/preact-htm.js";
 
-/** A problem as a note, with the way back to the first screen unless there is another. */
-export function ProblemNote({ problem, children }) {
+/** A problem as a note; `children` instead of the way back, `one` where it is the whole screen. */
+export function ProblemNote({ problem, children, one = true }) {
   return html`<section class="note bad" role="alert">
-    <h1>${problem.title}</h1>
+    ${one ? html`<h1>${problem.title}</h1>` : html`<h2>${problem.title}</h2>`}
     ${problem.detail && html`<p>${sentence(problem.detail)}</p>`}
     ${problem.hint && html`<p>${sentence(problem.hint)}</p>`}
     <p class="row">${children ?? html`<a class="button" href="#/">Back</a>`}</p>

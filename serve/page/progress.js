@@ -88,5 +88,6 @@ function Failed({ job, many }) {
     detail: "the server was restarted while this was graded",
     hint: "send it again",
   };
-  return html`<${ProblemNote} problem=${problem}>${many ? job.study_id : null}<//>`;
+  const name = html`<span class="path">${job.study_id ?? count(job.files, "file")}</span>`;
+  return html`<${ProblemNote} problem=${problem} one=${!many}>${many ? name : null}<//>`;
 }

@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { About } from "./about.js";
 import { FindingCard } from "./finding.js";
 import { Findings, LoneSlice, NotAssessed } from "./findings.js";
-import { Glyph } from "./glyph.js";
+import { ToneMark } from "./glyph.js";
 import { Grid } from "./grid.js";
 import { KeyHelp, useKeys } from "./keys.js";
 import { ProblemNote, sentence } from "./problem.js";
@@ -13,8 +13,6 @@ import { html, useCallback, useEffect, useReducer, useState } from "./vendor/pre
 import { firstLook, look } from "./look.js";
 import { Viewer } from "./viewer.js";
 import { NOTICE, worstFirst } from "./words.js";
-
-const TONES = { none: "Normal/Mild", possible: "Moderate", found: "Severe" };
 
 /** The result of a job that is done. */
 export function Result({ job }) {
@@ -59,8 +57,8 @@ function Reading({ id, answer, series }) {
     <section class="film" aria-label="Pictures">
       <${Viewer} ...${{ id, series, eye, move, selected, select }} findings=${order} />
     </section>
+    ${selected && html`<${FindingCard} key=${all.indexOf(selected)} ...${{ id, series, select }} finding=${selected} />`}
     <section class="more">
-      ${selected && html`<${FindingCard} key=${all.indexOf(selected)} ...${{ id, series, select }} finding=${selected} />`}
       ${!answer.unsided.length && html`<${Findings} ...${{ order, selected, select }} />`}
       <${NotAssessed} findings=${answer.findings} />
       <${About} answer=${answer} />
@@ -71,7 +69,7 @@ function Reading({ id, answer, series }) {
 function Headline({ answer }) {
   const { headline, level_numbering: numbering } = answer;
   return html`<header class="headline ${headline.tone}">
-    <h1>${TONES[headline.tone] && html`<${Glyph} severity=${TONES[headline.tone]} letter=${false} />`} ${headline.title}</h1>
+    <h1><${ToneMark} tone=${headline.tone} /> ${headline.title}</h1>
     ${headline.lines.map((line) => html`<p>${sentence(line)}</p>`)}
     ${numbering === "uncertain" &&
     html`<p class="caution"><b>Level numbering uncertain.</b> The levels' names may be shifted by one, as with a transitional vertebra. Count them on the pictures.</p>`}

@@ -1,7 +1,9 @@
-/** The endpoint: one function a route. What fails is a Problem with the server's own words. */
+/**
+ * The endpoint: one function a route. What fails is a Problem with the server's own words. Who asks
+ * is the browser's affair: it sends the cookie, or the key that it asked for before the page came.
+ */
 
 const ROOT = "/api/v1";
-const KEY = "lumbar-key";
 
 /** An RFC 9457 problem: what is wrong (`title`, `detail`) and what to do (`hint`). */
 export class Problem extends Error {
@@ -17,18 +19,10 @@ const UNREACHABLE = {
   hint: "Try again; what had been graded is still there.",
 };
 
-/** The key is asked for where the server wants one, and forgotten with the tab. */
-export const setKey = (key) => sessionStorage.setItem(KEY, key);
-
-function headers() {
-  const key = sessionStorage.getItem(KEY);
-  return key ? { Authorization: `Bearer ${key}` } : {};
-}
-
 async function ask(path, options = {}) {
   let response;
   try {
-    response = await fetch(ROOT + path, { ...options, headers: { ...headers(), ...options.headers } });
+    response = await fetch(ROOT + path, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Problem(UNREACHABLE);
@@ -70,7 +64,6 @@ export function upload(files, view, sent, signal) {
   for (const { file, path } of files) form.append("file", file, path);
   const request = new XMLHttpRequest();
   request.open("POST", `${ROOT}/jobs${view ? `?view=${view}` : ""}`);
-  for (const [name, value] of Object.entries(headers())) request.setRequestHeader(name, value);
   request.responseType = "json";
   signal.addEventListener("abort", () => request.abort());
   return new Promise((resolve, reject) => {

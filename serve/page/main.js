@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { Choose } from "./choose.js";
-import { KeyForm, ProblemNote } from "./problem.js";
+import { ProblemNote } from "./problem.js";
 import { Progress, Sending } from "./progress.js";
 import { Result } from "./result.js";
 import { Theme } from "./theme.js";
@@ -82,7 +82,6 @@ function skip(event, main) {
 }
 
 function Screen({ route, sending, send, forget }) {
-  if (sending?.problem?.status === 401) return html`<${KeyForm} />`;
   if (sending) return html`<${Sending} ...${{ sending, forget }} />`;
   const ids = route.match(/^jobs\/([\w+-]+)$/)?.[1].split("+");
   if (!ids) return html`<${Choose} send=${send} />`;
@@ -92,7 +91,6 @@ function Screen({ route, sending, send, forget }) {
 /** One study: progress until it is done, then its result. Several: their progress, side by side. */
 function Study({ ids }) {
   const [jobs, problem] = useJobs(ids);
-  if (problem?.status === 401) return html`<${KeyForm} />`;
   if (problem) return html`<div class="narrow"><${ProblemNote} problem=${problem} /></div>`;
   if (ids.length === 1 && jobs[0]?.state === "done") return html`<${Result} job=${jobs[0]} />`;
   return html`<${Progress} jobs=${jobs} />`;

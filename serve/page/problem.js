@@ -1,6 +1,5 @@
 /** What went wrong, in the server's words, and what to do. */
 
-import { setKey } from "./api.js";
 import { html } from "./vendor/preact-htm.js";
 
 /** A problem as a note; `children` instead of the way back, `one` where it is the whole screen. */
@@ -18,18 +17,3 @@ export const sentence = (words) => {
   const whole = words[0].toUpperCase() + words.slice(1);
   return /[.!?]$/.test(whole) ? whole : `${whole}.`;
 };
-
-/** Asks for the key of a server that wants one; it stays in this tab only. */
-export function KeyForm() {
-  const submit = (event) => {
-    event.preventDefault();
-    setKey(new FormData(event.target).get("key").trim());
-    location.reload();
-  };
-  return html`<form class="note narrow" onSubmit=${submit}>
-    <h1>API key</h1>
-    <p>This server answers to those who have a key. It is kept until this tab is closed.</p>
-    <label class="field"><span>Key</span><input name="key" type="password" autocomplete="off" required /></label>
-    <p class="row"><button class="button primary">Continue</button></p>
-  </form>`;
-}

@@ -66,7 +66,7 @@ function stagesOf({ progress, files }) {
   return [
     { label: "Received", state: now ? "past" : "now", words: now ? count(files, "file") : "waiting for its turn", value: 1, of: 1 },
     { label: "Pictures read", state: state(1), value: progress.decoded, of: progress.of },
-    { label: "Levels found", state: state(2), value: progress.located, of: 5 },
+    { label: "Points located", state: state(2), value: progress.located, of: 25 },
     { label: "Findings graded", state: state(3), value: progress.graded, of: 25 },
   ];
 }

@@ -14,6 +14,9 @@ import { firstLook, look } from "./look.js";
 import { Viewer } from "./viewer.js";
 import { NOTICE, worstFirst } from "./words.js";
 
+/** The line of a headline that is a warning. */
+const UNCERTAIN = "Level numbering uncertain";
+
 /** The result of a job that is done. */
 export function Result({ job }) {
   const [loaded, setLoaded] = useState({});
@@ -67,12 +70,10 @@ function Reading({ id, answer, series }) {
 }
 
 function Headline({ answer }) {
-  const { headline, level_numbering: numbering } = answer;
+  const { headline } = answer;
   return html`<header class="headline ${headline.tone}">
     <h1><${ToneMark} tone=${headline.tone} /> ${headline.title}</h1>
-    ${headline.lines.map((line) => html`<p>${sentence(line)}</p>`)}
-    ${numbering === "uncertain" &&
-    html`<p class="caution"><b>Level numbering uncertain.</b> The levels' names may be shifted by one, as with a transitional vertebra. Count them on the pictures.</p>`}
+    ${headline.lines.map((line) => html`<p class=${line.startsWith(UNCERTAIN) ? "caution" : ""}>${sentence(line)}</p>`)}
     <p class="print-only">${NOTICE}</p>
   </header>`;
 }

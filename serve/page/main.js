@@ -113,8 +113,11 @@ function Foot({ model }) {
   return html`<footer class="foot">
     <p><b>${NOTICE}.</b> A grade is a model's opinion of one examination; it replaces no reader.</p>
     ${model &&
-    html`<p>Model <code>${model.bundle}</code>, trained on ${model.card.trained_on}. <a href="/api/v1/model">Its card</a>.</p>`}
+    html`<p>Model <code>${model.bundle}</code>, trained on ${trainedOn(model.card)}. <a href="/api/v1/model">Its card</a>.</p>`}
   </footer>`;
 }
+
+/** A card says it in a phrase, or with more beside it. */
+const trainedOn = ({ trained_on: told }) => told?.source ?? told ?? "what its card does not say";
 
 render(html`<${App} />`, document.getElementById("app"));

@@ -13,6 +13,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from jobs._command import existing_path, run
+from lumbar.domain import Family
 from lumbar.grading.rules import Rule
 
 EPILOG = """\
@@ -54,6 +55,13 @@ def parser() -> ArgumentParser:
         help="grade = argmax of p x (1, 2, 4) (tilted, the default) or of p (untilted)",
     )
     add(
+        "--families",
+        nargs="+",
+        choices=[family.value for family in Family],
+        default=[family.value for family in Family],
+        help="only these findings, where the file holds nothing but the prior for others",
+    )
+    add(
         "--prior",
         type=existing_path,
         help="labels of the training part (a train.csv): adds score_prior, the score of always "
@@ -83,7 +91,9 @@ def main(arguments: Namespace) -> dict[str, Any]:
     if arguments.prior:
         labels = read_labels(arguments.prior)
         prior = weighted_prior(label_array(labels, list(labels)))
-    metrics = evaluate(predictions, read_labels(arguments.truth), Rule(arguments.rule), prior)
+    families = [Family(name) for name in arguments.families]
+    truth, rule = read_labels(arguments.truth), Rule(arguments.rule)
+    metrics = evaluate(predictions, truth, rule, prior, families)
     if arguments.cache:
         metrics["locator_error_mm"] = locator_error(
             arguments.cache, read_grades(arguments.predictions)

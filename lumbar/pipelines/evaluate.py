@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lumbar.domain import CELLS, Cell, Severity
+from lumbar.domain import CELLS, Cell, Family, Severity
 from lumbar.errors import FormatError
 from lumbar.grading.measures import READER_KAPPA, grouped, measure, measure_studies
 from lumbar.grading.metrics import ChallengeScore, challenge_score, label_array
 from lumbar.grading.rules import Rule, apply, untilt
+from lumbar.grading.trust import accuracy_interval, all_clear, calibration_error
 from lumbar.reports.predictions import Predictions
 
 __all__ = ["Truth", "evaluate", "write_metrics"]
@@ -37,24 +38,31 @@ def evaluate(
     truth: Truth,
     rule: Rule = Rule.TILTED,
     prior: ArrayLike | None = None,
+    families: Collection[Family] = tuple(Family),
 ) -> dict[str, Any]:
     """Every figure of `predictions` against `truth`, ready for JSON.
 
     Studies on one side alone are counted, listed and left out. `prior` `[25, 3]` (the weighted
     prior of the training part) adds `score_prior`, what answering it everywhere would cost on the
-    same cells. Raises FormatError where no study has a truth or a probability is impossible.
+    same cells. Cells of other `families` are left out. Raises FormatError where no study has a
+    truth or a probability is impossible.
     """
     common = np.array([study_id in truth for study_id in predictions.study_ids], dtype=bool)
     study_ids = [s for s, known in zip(predictions.study_ids, common, strict=True) if known]
     if not study_ids:
         raise FormatError("no study of the predictions is in the truth; are they of one cohort?")
     weighted = predictions.weighted[common]
-    labels = label_array(truth, study_ids)
+    asked = np.array([cell.condition.family in families for cell in CELLS])
+    weighted = np.where(asked[:, None], weighted, np.nan)
+    labels = np.where(asked, label_array(truth, study_ids), -1)
     severities = apply(rule, untilt(weighted))
     scored = np.where(severities >= 0, labels, -1)
     return {
         **_score(weighted, scored, study_ids, prior),
         **measure(labels, severities).as_dict(),
+        "accuracy_interval": accuracy_interval(labels, severities),
+        "calibration_error": calibration_error(untilt(weighted), labels),
+        "all_clear": all_clear(labels, severities).as_dict(),
         "rule": Rule(rule).value,
         "n_studies": len(study_ids),
         "study": {"n": measure_studies(labels, severities).n}

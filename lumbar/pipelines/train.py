@@ -183,7 +183,7 @@ def _read(batch: dict[str, Any]) -> pa.Table:
         return table
     families = batch["families"][0].split(",")
     kept = [c.value for c in Condition if c.family.value in families]
-    return table.filter(pc.is_in(table["condition"], pa.array(kept)))
+    return table.filter(pc.is_in(table["condition"], pa.array(kept, pa.string())))
 
 
 def _cause(error: Exception) -> Exception:

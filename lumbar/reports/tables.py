@@ -33,7 +33,7 @@ def metrics_table(metrics: Mapping[str, Any]) -> str:
             _score_lines(metrics),
             _grade_lines(metrics),
             _degeneration_lines(metrics),
-            "\n".join([READERS_LINE, *_remarks(metrics)]),
+            "\n".join([READERS_LINE, *_trust_lines(metrics), *_remarks(metrics)]),
         ]
     )
 
@@ -76,6 +76,23 @@ def _parts(metrics: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     for block in ("families", "conditions", "levels"):
         parts += [(title_of(name), part) for name, part in metrics[block].items()]
     return parts
+
+
+def _trust_lines(metrics: Mapping[str, Any]) -> list[str]:
+    lines = []
+    if metrics["accuracy_interval"] is not None:
+        low, high = map(figure, metrics["accuracy_interval"])
+        lines.append(f"accuracy: 95 % interval over patients {low} to {high}.")
+    if metrics["calibration_error"] is not None:
+        lines.append(f"expected calibration error: {figure(metrics['calibration_error'])}.")
+    clear = metrics["all_clear"]
+    if clear["said"]:
+        low, high = map(figure, clear["share_wrong_interval"])
+        lines.append(
+            f'"no degeneration" said of {clear["said"]} of {clear["studies"]} studies, wrong in '
+            f"{clear['wrong']} ({figure(clear['share_wrong'])}; 95 % interval {low} to {high})."
+        )
+    return lines
 
 
 def _remarks(metrics: Mapping[str, Any]) -> list[str]:

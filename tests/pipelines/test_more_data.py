@@ -45,3 +45,4 @@ def test_only_the_wanted_families_of_a_cache_are_read(tmp_path: Path) -> None:
     pq.write_table(pa.table({"condition": conditions}), path)
     kept = _read({"file": [str(path)], "families": ["canal,subarticular"]})
     assert kept["condition"].to_pylist() == conditions[:1]
+    assert not len(_read({"file": [str(path)], "families": [""]}))

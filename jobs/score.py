@@ -1,6 +1,6 @@
 """Grade studies: a folder of DICOM in, grades.parquet and submission.csv out.
 
-python jobs/score.py --input DATA --bundle runs/demo/bundle --output runs/scored
+python jobs/score.py --input DATA --output runs/scored [--bundle runs/demo/bundle]
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ started again with the same --input, --bundle and --output; a folder of another 
 --input may also be a manifest that jobs/index.py wrote.
 
 examples:
-  python jobs/score.py --input ../data/rsna_full --bundle runs/demo/bundle --output runs/scored
+  python jobs/score.py --input ../data/rsna_full --output runs/scored
   python jobs/score.py --input archive.zip --bundle B --output out --basis real --actors 2
 exit codes: 0 done, 3 done with rows in failures.parquet, 1 the job failed, 2 wrong arguments,
 bundle or output folder. A finding not assessed or a view that is absent is no failure.
@@ -44,7 +44,7 @@ def parser() -> ArgumentParser:
     )
     add = arguments.add_argument
     add("--input", type=existing_path, required=True, help="root, folder, archive or manifest")
-    add("--bundle", type=existing_path, required=True, help="folder that jobs/train.py wrote")
+    add("--bundle", type=existing_path, help="a bundle's folder (default: the one that ships)")
     add("--output", type=Path, required=True, help="new folder, or one of the same run")
     add(
         "--basis",
@@ -74,14 +74,16 @@ def main(arguments: Namespace) -> dict[str, Any]:
     """Score in a Ray session."""
     from lumbar.domain import Basis
     from lumbar.grading.bundle import Bundle
+    from lumbar.grading.shipped import starter_path
     from lumbar.pipelines.session import ray_session
 
-    Bundle.load(arguments.bundle)  # a wrong bundle is refused before Ray starts
+    bundle = arguments.bundle or starter_path()
+    Bundle.load(bundle)  # a wrong bundle is refused before Ray starts
     with ray_session():
         from lumbar.pipelines.score import ScorePlan, score
 
         plan = ScorePlan(
-            bundle=arguments.bundle.absolute(),
+            bundle=bundle.absolute(),
             output=arguments.output.absolute(),
             basis=Basis(arguments.basis) if arguments.basis else None,
             actors=arguments.actors,

@@ -21,6 +21,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from lumbar.errors import BundleError, ConfigError
+from lumbar.grading.shipped import starter_path
 from lumbar.pipelines.session import ray_session
 from serve.settings import LOOPBACK, Limits, ServeArguments, check_host
 
@@ -115,7 +116,7 @@ def _parser() -> ArgumentParser:
     )
     settings = ServeArguments()
     add = parser.add_argument
-    add("--bundle", type=Path, default=settings.bundle, help="folder of the model (%(default)s)")
+    add("--bundle", type=Path, help=f"the model's (default: as shipped, else {settings.bundle})")
     add("--host", default=LOOPBACK, help="loopback address to listen on (%(default)s)")
     add("--port", type=int, default=8000, help="port to listen on (%(default)s)")
     add("--basis", default=settings.basis, help="any, or real: only what was tested on patients")
@@ -130,7 +131,7 @@ def _parser() -> ArgumentParser:
 def _arguments(options: Namespace) -> ServeArguments:
     cores = os.cpu_count() or 1
     values: dict[str, Any] = {
-        "bundle": options.bundle.absolute(),
+        "bundle": (options.bundle or _usual_bundle()).absolute(),
         "basis": options.basis,
         "precision": options.precision,
         "max_replicas": options.max_replicas,
@@ -143,6 +144,14 @@ def _arguments(options: Namespace) -> ServeArguments:
         first = error.errors()[0]
         key = "-".join(str(part).replace("_", "-") for part in first["loc"])
         raise ConfigError(f"--{key}: {first['msg']} (found {first['input']!r})") from None
+
+
+def _usual_bundle() -> Path:
+    """The bundle that ships with lumbar; where none does, the one that `make demo` trains."""
+    try:
+        return starter_path()
+    except BundleError:
+        return ServeArguments().bundle
 
 
 def _refuse_cluster() -> None:

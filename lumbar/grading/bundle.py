@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from lumbar.config import CropSettings, LocatorSettings, Recipe
 from lumbar.domain import Basis, Family
@@ -26,9 +26,11 @@ from lumbar.grading.learn import Learned
 from lumbar.grading.networks import GraderNet, LocatorNet
 from lumbar.grading.rules import Rule
 
-__all__ = ["SCHEMA_VERSION", "Bundle", "write_bundle"]
+__all__ = ["SCHEMA_VERSION", "Bundle", "store_as", "write_bundle"]
 
 Network = TypeVar("Network", bound=nn.Module)
+
+Precision = Literal["fp32", "fp16"]
 
 SCHEMA_VERSION = 1
 CONFIG, CARD, SELFTEST = "config.json", "card.json", "selftest.json"
@@ -99,6 +101,10 @@ class Bundle:
         """The digest of one of its files, as its card has it."""
         return str(self.card["sha256"][name])
 
+    def sizes(self) -> dict[str, int]:
+        """Bytes of each of its files."""
+        return {name: (self.path / name).stat().st_size for name in sorted(self.card["sha256"])}
+
     def grader(self) -> GraderNet:
         """The grading network with its weights, ready to infer."""
         return _filled(GraderNet(), self.path / GRADER)
@@ -114,16 +120,16 @@ def write_bundle(
     learned: Learned,
     card: Mapping[str, Any],
     selftest: Callable[[Path], Mapping[str, Any]] | None = None,
+    precision: Precision = "fp32",
 ) -> Bundle:
     """Write what was learned to `folder`, complete or not at all (written beside, renamed last).
 
-    `card` is what people should know of it (figures, revision, data); `selftest` is called with
-    the finished temporary bundle and gives the content of selftest.json.
+    `precision` is that of the matrices on disk; they are read as fp32 either way. `card` is what
+    people should know of it (figures, revision, data); `selftest` is called with the finished
+    temporary bundle and gives the content of selftest.json.
     """
     folder = Path(folder)
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}")
-    shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir(parents=True)
+    draft = _draft(folder)
     config = BundleConfig(
         schema_version=SCHEMA_VERSION,
         crops=recipe.crops,
@@ -134,13 +140,43 @@ def write_bundle(
         prior=[[float(share) for share in row] for row in learned.prior],
     )
     _write(draft / CONFIG, config.model_dump(mode="json"))
-    save_file(_tensors(learned.grader), draft / GRADER)
+    save_file(_stored(learned.grader.state_dict(), precision), draft / GRADER)
     if learned.locator is not None:
-        save_file(_tensors(learned.locator), draft / LOCATOR)
+        save_file(_stored(learned.locator.state_dict(), precision), draft / LOCATOR)
     _seal(draft, recipe, card)
     if selftest is not None:
         _write(draft / SELFTEST, selftest(draft))
         _seal(draft, recipe, card)
+    return _kept(draft, folder)
+
+
+def store_as(bundle: Bundle, folder: str | Path, precision: Precision) -> Bundle:
+    """A copy of a bundle in `folder` with its matrices in another precision, all else as it was.
+
+    fp16 halves the files and moves probabilities by less than the self-test allows; its name's
+    digest is another one. Complete or not at all; what was in `folder` is replaced.
+    """
+    folder = Path(folder)
+    draft = _draft(folder)
+    for name in bundle.card["sha256"]:
+        if Path(name).suffix == ".safetensors":
+            save_file(_stored(load_file(bundle.path / name), precision), draft / name)
+        else:
+            shutil.copyfile(bundle.path / name, draft / name)
+    names = sorted(path.name for path in draft.iterdir())
+    digests = {name: _sha256(draft / name) for name in names}
+    _write(draft / CARD, {**bundle.card, "stored_as": precision, "sha256": digests})
+    return _kept(draft, folder)
+
+
+def _draft(folder: Path) -> Path:
+    draft = folder.with_name(f".{folder.name}.{os.getpid()}")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    return draft
+
+
+def _kept(draft: Path, folder: Path) -> Bundle:
     if folder.exists():
         shutil.rmtree(folder)
     draft.rename(folder)
@@ -159,8 +195,16 @@ def _seal(folder: Path, recipe: Recipe, card: Mapping[str, Any]) -> None:
     _write(folder / CARD, sealed)
 
 
-def _tensors(model: nn.Module) -> dict[str, torch.Tensor]:
-    return {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+def _stored(tensors: Mapping[str, Tensor], precision: Precision) -> dict[str, Tensor]:
+    """Tensors as they are written; vectors (norms, biases) stay fp32: few, and wide in range."""
+    narrow = torch.float16 if precision == "fp16" else torch.float32
+    return {
+        name: value.detach()
+        .cpu()
+        .to(narrow if value.is_floating_point() and value.dim() > 1 else value.dtype)
+        .contiguous()
+        for name, value in tensors.items()
+    }
 
 
 def _filled(model: Network, path: Path) -> Network:

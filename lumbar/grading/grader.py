@@ -17,7 +17,6 @@ from lumbar.domain import (
     CELLS,
     Basis,
     Cell,
-    Evidence,
     Family,
     Finding,
     Level,
@@ -35,11 +34,13 @@ from lumbar.grading.bundle import GRADER, LOCATOR, Bundle
 from lumbar.grading.crops import Crops, cut_crops
 from lumbar.grading.engine import engine_of
 from lumbar.grading.engine_networks import EngineGrader, EngineLocator
+from lumbar.grading.evidence import evidence_of, grounds, place_of
 from lumbar.grading.fit import pick_precision
 from lumbar.grading.infer import crop_logits, softmax
-from lumbar.grading.landmarks import Landmark, Landmarks, Unplaced
+from lumbar.grading.landmarks import Landmarks, Unplaced
 from lumbar.grading.locate import locate
 from lumbar.grading.rules import apply
+from lumbar.grading.shipped import starter_path
 from lumbar.imaging.study import Study
 
 __all__ = ["Grader"]
@@ -104,6 +105,11 @@ class Grader:
         """Grader of the bundle in a folder; BundleError where it is damaged."""
         bundle = Bundle.load(path)
         return cls(bundle, device=device, precision=precision, engine=engine, basis=basis)
+
+    @classmethod
+    def starter(cls, *, precision: str = "fp32", basis: Basis | None = None) -> Grader:
+        """Grader of the bundle that ships with lumbar; BundleError where this copy has none."""
+        return cls.from_bundle(starter_path(), precision=precision, basis=basis)
 
     def grade(self, study: Study) -> StudyGrades:
         """The 25 findings of a study at points that the bundle's locator finds."""
@@ -188,7 +194,7 @@ class Grader:
         crops = cut_crops(study, unplaced.landmarks, self.bundle.config.crops)
         groups: dict[tuple[Side | None, Level | None], list[int]] = {}
         for number, cell in enumerate(crops.cells):
-            groups.setdefault(_place(cell, unplaced), []).append(number)
+            groups.setdefault(place_of(cell, unplaced), []).append(number)
         shares = self._probabilities(crops)
         return [
             self._unsided_finding(unplaced, crops, numbers, place, shares[numbers].mean(axis=0))
@@ -216,8 +222,8 @@ class Grader:
             Severity(int(apply(config.rule, shares))),
             (first, second, third),
             config.basis[unplaced.family],
-            _how(mark, crops, cell, not unplaced.level_known),
-            _evidence(mark, config.crops.field_mm[mark.series.view or View.SAGITTAL_T2]),
+            grounds(mark, crops, cell, not unplaced.level_known),
+            evidence_of(mark, config.crops.field_mm[mark.series.view or View.SAGITTAL_T2]),
         )
 
     def _finding(
@@ -242,11 +248,11 @@ class Grader:
         return Finding(
             cell,
             Status.GRADED,
-            _how(mark, crops, cell),
+            grounds(mark, crops, cell),
             Severity(int(apply(config.rule, shares))),
             (first, second, third),
             basis,
-            _evidence(mark, config.crops.field_mm[mark.series.view or View.SAGITTAL_T2]),
+            evidence_of(mark, config.crops.field_mm[mark.series.view or View.SAGITTAL_T2]),
         )
 
     def _heat_maps(self, pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -268,30 +274,3 @@ class _Watch:
         began = time.perf_counter()
         yield
         self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began
-
-
-def _place(cell: Cell, unplaced: Unplaced) -> tuple[Side | None, Level | None]:
-    """What tells a lone slice's points apart: where on the picture, and the level if known."""
-    return cell.condition.side, cell.level if unplaced.level_known else None
-
-
-def _how(mark: Landmark, crops: Crops, cell: Cell, unleveled: bool = False) -> str:
-    """What a grade rests on, in words."""
-    shown = [list(View)[v] for v in crops.views[crops.rows == crops.cells.index(cell)]]
-    views = " and ".join(view.description for view in shown)
-    where = "at a given point" if mark.confidence == 1 else "at the located level"
-    if unleveled:
-        where = "at the located point, as the mean of what the five levels would have"
-    return f"graded on {views} {where}"
-
-
-def _evidence(mark: Landmark, field_mm: float) -> Evidence:
-    return Evidence(
-        mark.series.view or View.SAGITTAL_T2,
-        mark.series.series_id,
-        mark.instance.instance_id,
-        mark.point_px,
-        mark.point_mm,
-        field_mm,
-        mark.confidence,
-    )

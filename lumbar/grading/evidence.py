@@ -1,0 +1,37 @@
+"""What a grade rests on: in words, and as the point and square that it was read off."""
+
+from __future__ import annotations
+
+from lumbar.domain import Cell, Evidence, Level, Side, View
+from lumbar.grading.crops import Crops
+from lumbar.grading.landmarks import Landmark, Unplaced
+
+__all__ = ["evidence_of", "grounds", "place_of"]
+
+
+def place_of(cell: Cell, unplaced: Unplaced) -> tuple[Side | None, Level | None]:
+    """What tells a lone slice's points apart: where on the picture, and the level if known."""
+    return cell.condition.side, cell.level if unplaced.level_known else None
+
+
+def grounds(mark: Landmark, crops: Crops, cell: Cell, unleveled: bool = False) -> str:
+    """What a grade rests on, in words."""
+    shown = [list(View)[v] for v in crops.views[crops.rows == crops.cells.index(cell)]]
+    views = " and ".join(view.description for view in shown)
+    where = "at a given point" if mark.confidence == 1 else "at the located level"
+    if unleveled:
+        where = "at the located point, as the mean of what the five levels would have"
+    return f"graded on {views} {where}"
+
+
+def evidence_of(mark: Landmark, field_mm: float) -> Evidence:
+    """The point that was graded, with the edge of its square in mm."""
+    return Evidence(
+        mark.series.view or View.SAGITTAL_T2,
+        mark.series.series_id,
+        mark.instance.instance_id,
+        mark.point_px,
+        mark.point_mm,
+        field_mm,
+        mark.confidence,
+    )

@@ -1,0 +1,85 @@
+"""The bundle that ships: half the bytes, the same grades, its own licence - or a clear word."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file
+
+from lumbar.errors import BundleError
+from lumbar.grading import shipped
+from lumbar.grading.bundle import Bundle, store_as, write_bundle
+from lumbar.grading.grader import Grader
+from lumbar.grading.landmarks import Landmarks
+from lumbar.imaging.study import Study
+
+HAS_STARTER = (shipped.STARTER / "card.json").is_file()
+
+
+def test_fp16_halves_the_weights_and_keeps_the_grades(
+    bundle: Bundle, located: tuple[Study, Landmarks], tmp_path: Path
+) -> None:
+    half = store_as(bundle, tmp_path / "half", "fp16")
+    assert half.digest != bundle.digest
+    assert half.card["stored_as"] == "fp16"
+    for name, size in half.sizes().items():
+        if name.endswith(".safetensors"):
+            assert size < 0.52 * bundle.sizes()[name]
+    pairs = zip(
+        Grader(half).grade_at(*located).findings,
+        Grader(bundle).grade_at(*located).findings,
+        strict=True,
+    )
+    for one, other in pairs:
+        assert one.severity is other.severity
+        assert one.probabilities == pytest.approx(other.probabilities, abs=2e-3)
+
+
+def test_vectors_stay_fp32(bundle: Bundle, tmp_path: Path) -> None:
+    half = store_as(bundle, tmp_path / "half", "fp16")
+    tensors = load_file(half.path / "grader.safetensors")
+    kinds = {tensor.ndim > 1: set() for tensor in tensors.values()}
+    for tensor in tensors.values():
+        if np.issubdtype(tensor.dtype, np.floating):
+            kinds[tensor.ndim > 1].add(tensor.dtype)
+    assert kinds == {True: {np.dtype("float16")}, False: {np.dtype("float32")}}
+
+
+def test_training_may_write_fp16_itself(small_recipe, random_weights, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    half = write_bundle(tmp_path / "half", small_recipe, random_weights, {}, precision="fp16")
+    assert half.sizes()["grader.safetensors"] < 15e6
+
+
+def test_the_command_writes_the_licence_beside_and_prints_the_sizes(
+    bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    licence = tmp_path / "text"
+    licence.write_text("for research only")
+    output = tmp_path / "starter"
+    command = ["--bundle", str(bundle.path), "--licence", str(licence), "--output", str(output)]
+    assert shipped.main(command) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert (output / shipped.LICENCE).read_text() == "for research only"
+    assert said["bytes"]["grader.safetensors"] == (output / "grader.safetensors").stat().st_size
+    assert Bundle.load(output).name == said["bundle"]
+
+
+def test_without_a_shipped_bundle_the_error_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shipped, "STARTER", tmp_path)
+    with pytest.raises(BundleError, match=r"--bundle FOLDER.*make demo"):
+        shipped.starter_path()
+
+
+@pytest.mark.skipif(not HAS_STARTER, reason="this copy ships no bundle")
+def test_the_shipped_bundle_grades_is_small_and_has_a_licence(
+    located: tuple[Study, Landmarks],
+) -> None:
+    grader = Grader.starter()
+    assert len(list(grader.grade(located[0]).graded())) > 0
+    assert sum(grader.bundle.sizes().values()) <= 30e6
+    assert "research" in (shipped.STARTER / shipped.LICENCE).read_text().lower()

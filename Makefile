@@ -24,9 +24,11 @@ demo-full: $(READY)  ## the same at full size (hours, resumes where it was stopp
 	$(BIN)/python -m jobs.demo --recipe jobs/configs/demo_full.yaml
 
 test: $(READY)  ## all tests but the nightly ones; LUMBAR_DATA=<folder> adds those on real images
+	@bash tools/programs.sh
 	$(BIN)/python -m pytest -m "not nightly"
 
 nightly: $(READY)  ## the tests that take minutes to hours
+	@bash tools/programs.sh
 	$(BIN)/python -m pytest -m nightly
 
 check: $(READY)  ## format, lint, types, import rules; changes nothing

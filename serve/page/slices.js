@@ -92,7 +92,7 @@ export function useHeatmap(id, finding, on) {
   return map.finding === finding ? map.url : null;
 }
 
-/** Grey to a glow whose opacity is the value: nothing hides the picture where nothing was seen. */
+/** Grey to a glow as opaque as the value squared: the picture stays clear where little was seen. */
 async function coloured(blob) {
   const bitmap = await createImageBitmap(blob);
   const canvas = new OffscreenCanvas(bitmap.width, bitmap.height);
@@ -101,7 +101,7 @@ async function coloured(blob) {
   const picture = context.getImageData(0, 0, bitmap.width, bitmap.height);
   for (let at = 0; at < picture.data.length; at += 4) {
     const value = picture.data[at] / 255;
-    picture.data.set([255, 60 + 190 * value, 40 + 60 * value * value, 170 * value], at);
+    picture.data.set([255, 60 + 190 * value, 40 + 60 * value * value, 230 * value * value], at);
   }
   context.putImageData(picture, 0, 0);
   return canvas.convertToBlob();

@@ -69,12 +69,13 @@ def main(arguments: Namespace) -> dict[str, Any]:
 
 
 def _table(title: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
-    print(f"\n{title}\n{'':34}{'n':>6}{'right':>7}{'share':>8}{'refused':>9}  taken for")
+    heads = f"{'n':>6}{'right':>7}{'share':>8}{'refused':>9}{'undecided':>11}{'wrongly sure':>14}"
+    print(f"\n{title}\n{'':34}{heads}  taken for")
     for name, row in rows.items():
         taken = ", ".join(f"{view} {count}" for view, count in row["taken_for"].items())
         print(
             f"{name:34}{row['pictures']:6}{row['right']:7}{row['share_right']:8.4f}"
-            f"{row['refused']:9}  {taken}"
+            f"{row['refused']:9}{row['undecided']:11}{row['wrongly_sure']:14}  {taken}"
         )
     pictures, right = (sum(row[key] for row in rows.values()) for key in ("pictures", "right"))
     print(f"{'all':34}{pictures:6}{right:7}{right / max(pictures, 1):8.4f}")

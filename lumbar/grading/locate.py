@@ -21,6 +21,7 @@ from lumbar.grading.landmarks import Landmark, Landmarks, Unplaced
 from lumbar.grading.looks import GAP, HeatMaps, SliceMaps, look_at
 from lumbar.grading.pictures import axial_square, map_of, picture
 from lumbar.grading.unplaced import lone_foramina, lone_recesses
+from lumbar.imaging.look import undecided
 from lumbar.imaging.study import Instance, Series, Study
 
 __all__ = ["locate"]
@@ -214,7 +215,7 @@ class _Search:
         """The best series of a view; without one, every cell of the family gets the reason."""
         series = self.study.of_view(view)
         if not series:
-            self._miss(family, f"no {view.description} series")
+            self._miss(family, f"no {view.description} series{undecided(self.study.series)}")
             return None
         return series[0]
 

@@ -6,7 +6,7 @@ slice. Pictures without geometry may have been thrown together, so each of them 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from lumbar.domain import View
 from lumbar.errors import InputError
 from lumbar.imaging.roles import Role
-from lumbar.imaging.study import Instance
+from lumbar.imaging.study import Instance, Series
 
 __all__ = [
     "NO_LUMBAR_MR",
@@ -24,6 +24,7 @@ __all__ = [
     "odd_ones_out",
     "refuse_other_pictures",
     "role_by_look",
+    "undecided",
 ]
 
 
@@ -40,8 +41,12 @@ Recognise = Callable[[NDArray[np.float32]], Look]
 
 DECIDED = 0.8
 """Share that a view needs among those that the headers leave open."""
+TOLD_APART = 0.9
+"""Share that a sagittal view needs of the two together where both are open: beside the mid-line T1
+and T2 look alike, and a wrong grade is worse than none (docs/views.md counts both)."""
 NEEDED = 0.5
 """Share that it needs among all four answers."""
+UNDECIDED = "its picture does not decide it"
 NO_LUMBAR_MR = 0.3
 """Share of `Look.other` from which a picture counts as no lumbar MRI. Of the calibration patients'
 slices 0.5 % have as much, of the drawn pictures that are none all (docs/views.md)."""
@@ -55,11 +60,28 @@ def role_by_look(role: Role, look: Look) -> Role:
     shares = {view: look.views.get(view, 0.0) for view in role.open_}
     best = max(shares, key=lambda view: shares[view])
     share = shares[best] / max(sum(shares.values()), 1e-9)
-    if shares[best] < NEEDED or share < DECIDED:
+    if shares[best] < NEEDED or share < DECIDED or not _told_apart(best, shares):
         likest = f"{best.description} {shares[best]:.2f}"
-        return replace(role, reason=f"{role.reason}; its picture does not decide it ({likest})")
+        return replace(
+            role, reason=f"{role.reason}; {UNDECIDED} ({likest}): say which `view` it is"
+        )
     reason = f"{role.reason}; its picture looks like {best.description} ({share:.2f})"
     return Role(best, reason, role.open_)
+
+
+def _told_apart(best: View, shares: Mapping[View, float]) -> bool:
+    if best is View.AXIAL_T2:
+        return True
+    both = sum(shares.get(view, 0.0) for view in (View.SAGITTAL_T1, View.SAGITTAL_T2))
+    return shares[best] >= TOLD_APART * both
+
+
+def undecided(series: Iterable[Series]) -> str:
+    """What to add where a view is missing and the picture of a series did not decide its view: a
+    sentence part with what to do, "" where there is no such series."""
+    if any(one.view is None and UNDECIDED in one.reason for one in series):
+        return "; the view of a series could not be told from its picture: say which `view` it is"
+    return ""
 
 
 def odd_ones_out(

@@ -24,8 +24,9 @@ from lumbar.grading.view_net import ANSWERS, OTHER
 from lumbar.grading.view_task import ViewStore
 from lumbar.imaging.files import Files, open_files
 from lumbar.imaging.find import find_studies
-from lumbar.imaging.look import NO_LUMBAR_MR, Look
+from lumbar.imaging.look import NO_LUMBAR_MR, Look, role_by_look
 from lumbar.imaging.read import describe_study, read_study
+from lumbar.imaging.roles import Role
 from lumbar.pipelines.output import read_json
 from lumbar.pipelines.package_pictures import TESTED_ON, package_pictures
 from lumbar.pipelines.train import RUN
@@ -57,11 +58,17 @@ class Judge:
 
 @dataclass(slots=True)
 class Tally:
-    """Pictures of one source: how many, how many right, refused, and what they were taken for."""
+    """Pictures of one source: how many, how many right, refused, and what they were taken for.
+
+    `undecided` are those that a lone picture's grade is withheld of, since no view is likely
+    enough; `wrongly_sure` those that would be graded as another view than theirs.
+    """
 
     pictures: int = 0
     right: int = 0
     refused: int = 0
+    undecided: int = 0
+    wrongly_sure: int = 0
     taken_for: Counter[str] = field(default_factory=Counter)
 
     def add(self, answer: int, look: Look) -> None:
@@ -70,6 +77,9 @@ class Tally:
         self.pictures += 1
         self.right += view is ANSWERS[answer]
         self.refused += look.other >= NO_LUMBAR_MR
+        alone = role_by_look(Role(None, "a lone picture", tuple(View)), look)
+        self.undecided += alone.view is None and not alone.refused
+        self.wrongly_sure += alone.view is not None and alone.view is not ANSWERS[answer]
         self.taken_for["other" if view is None else view.value] += 1
 
     def row(self) -> dict[str, Any]:
@@ -78,6 +88,8 @@ class Tally:
             "pictures": self.pictures,
             "right": self.right,
             "refused": self.refused,
+            "undecided": self.undecided,
+            "wrongly_sure": self.wrongly_sure,
             "share_right": round(self.right / max(self.pictures, 1), 4),
             "share_refused": round(self.refused / max(self.pictures, 1), 4),
             "taken_for": dict(self.taken_for.most_common()),

@@ -11,6 +11,8 @@ from lumbar.domain import Basis, Cell, Condition, Family, Level, Side, Status, S
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.grader import Grader
 from lumbar.grading.landmarks import Landmarks
+from lumbar.imaging.look import Look, role_by_look
+from lumbar.imaging.roles import Role
 from lumbar.imaging.study import Series, Study
 
 CANAL = Condition.SPINAL_CANAL_STENOSIS
@@ -51,6 +53,20 @@ def lateral(study: Study) -> int:
     series = study.of_view(View.SAGITTAL_T1)[0]
     places = [instance.plane.origin_mm[0] for instance in series]
     return int(np.argmin(np.abs(np.array(places) - np.mean(places) - 17)))
+
+
+def test_where_the_picture_does_not_decide_the_view_nothing_is_graded_and_what_to_say_is_said(
+    grader: Grader, study: Study
+) -> None:
+    role = role_by_look(
+        Role(None, "orientation unknown (a PNG)", tuple(View)),
+        Look({View.SAGITTAL_T1: 0.75, View.SAGITTAL_T2: 0.2, View.AXIAL_T2: 0.03}, 0.02),
+    )
+    picture = bare(lone(study, View.SAGITTAL_T1, lateral(study)))
+    grades = grader.grade(of(replace(picture, view=role.view, reason=role.reason)))
+    assert not graded(grades)
+    assert not grades.unsided
+    assert all("say which `view` it is" in finding.reason for finding in grades.findings)
 
 
 def test_a_lone_sagittal_t2_slice_has_the_canals_grades_where_the_whole_study_has_them(

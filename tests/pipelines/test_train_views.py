@@ -14,6 +14,9 @@ from lumbar.config import DataSettings, Recipe, ViewSettings
 from lumbar.domain import View
 from lumbar.errors import BundleError, ConfigError
 from lumbar.grading.recognise import CARD, WEIGHTS, Recogniser
+from lumbar.grading.view_net import ANSWERS
+from lumbar.imaging import Look
+from lumbar.pipelines.judge_views import Tally
 from lumbar.pipelines.package_pictures import TESTED_ON, TRAINED_ON
 from lumbar.pipelines.train_views import train_views
 from lumbar.pipelines.view_pictures import learned_pictures
@@ -84,3 +87,17 @@ def test_an_input_without_real_slices_is_refused(recipe: Recipe, tmp_path: Path)
 
 def test_no_package_is_both_trained_and_tested_on() -> None:
     assert not {p.name for p in TRAINED_ON} & {p.name for p in TESTED_ON}
+
+
+def look(t1: float, t2: float) -> Look:
+    views = {View.SAGITTAL_T1: t1, View.SAGITTAL_T2: t2, View.AXIAL_T2: 0.0}
+    return Look(views, 1 - t1 - t2)
+
+
+def test_undecided_and_wrongly_sure_pictures_are_counted_apart() -> None:
+    tally = Tally()
+    for one in (look(0.97, 0.02), look(0.2, 0.79), look(0.01, 0.98), look(0.3, 0.2)):
+        tally.add(ANSWERS.index(View.SAGITTAL_T1), one)
+    row = tally.row()
+    assert (row["pictures"], row["right"], row["refused"]) == (4, 1, 1)
+    assert (row["undecided"], row["wrongly_sure"]) == (1, 1)

@@ -1,9 +1,10 @@
 """Where in its picture a finding's grade was read: heat maps, checked on phantoms by pointing.
 
-The last feature maps of a crop are two or three pixels wide, far too coarse to point with, so the
-map is taken where features are still fine: LayerCAM (Jiang et al., IEEE TIP 30:5875, 2021) weighs
-each feature of an early dense block by the gradient of the grade's log-odds there. How well they
-point is measured on phantoms: `python -m benchmarks.pointing`.
+The last feature maps of a crop are two or three pixels wide, and maps of earlier layers weighed by
+their gradients (LayerCAM, HiResCAM, Grad-CAM) pointed worse than the mean map of all findings. What
+points best of all that was tried is the oldest: the size of the gradient of the grade's log-odds by
+each pixel (Simonyan et al., arXiv:1312.6034), as means over small squares. The figures, and how far
+they are from good, stand in benchmarks/ABLATIONS.md.
 """
 
 from __future__ import annotations
@@ -25,13 +26,13 @@ from lumbar.grading.infer import CANAL, mirror
 from lumbar.grading.landmarks import Landmarks
 from lumbar.grading.networks import GraderNet, standardise
 
-__all__ = ["TAPS", "HeatMap", "HeatOf", "heat_maps", "heat_of"]
+__all__ = ["EDGE", "HeatMap", "HeatOf", "heat_maps", "heat_of"]
 
 HeatOf = Callable[[GraderNet, Tensor, Tensor, Tensor, Tensor], Tensor]
 """A way to make heat maps, called as `heat_of` is."""
 
-TAPS = ("denseblock1", "denseblock2", "denseblock3")
-"""Layers whose maps are put together, finest first; strides 4, 8 and 16."""
+EDGE = 28
+"""Places of a map each way: each is 2-2.5 mm of the patient."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -123,7 +124,7 @@ def _placed(
 def heat_of(
     model: GraderNet, pictures: Tensor, views: Tensor, family: Tensor, grades: Tensor
 ) -> Tensor:
-    """Heat maps `[p, s/4, s/4]` in 0..1 of pictures `[p, 3, s, s]` (as the model sees them).
+    """Heat maps `[p, EDGE, EDGE]` in 0..1 of pictures `[p, 3, s, s]` (as the model sees them).
 
     `views`, `family` and `grades` `[p]`: each picture's view, its finding's kind, and the grade
     that is explained; indices in the order of their enums.
@@ -131,23 +132,12 @@ def heat_of(
     with torch.enable_grad():
         signal = standardise(pictures).contiguous(memory_format=torch.channels_last)
         signal.requires_grad_(True)
-        taps = []
-        for name, layer in model.trunk.named_children():
-            signal = layer(signal)
-            if name in TAPS:
-                taps.append(signal)
-        pooled = torch.relu(signal).mean(dim=(2, 3))
-        readings = torch.einsum("pc,pcg->pg", pooled, model.reading[family, views])
+        readings = torch.einsum("pc,pcg->pg", model.pooled(signal), model.reading[family, views])
         chosen = readings.gather(1, grades[:, None]).squeeze(1)
         odds = chosen - (readings.sum(1) - chosen) / (readings.shape[1] - 1)
-        gradients = torch.autograd.grad(odds.sum(), taps)
-    size = taps[0].shape[-2:]
-    total = torch.zeros(len(pictures), *size, device=pictures.device)
-    for tap, gradient in zip(taps, gradients, strict=True):
-        spoke = (torch.relu(gradient) * torch.relu(tap)).sum(1, keepdim=True).detach()
-        wide = functional.interpolate(spoke, size, mode="bilinear", align_corners=False)
-        total += _unit(wide.squeeze(1))
-    return _unit(total)
+        (gradient,) = torch.autograd.grad(odds.sum(), signal)
+    size = gradient.abs().sum(1, keepdim=True)
+    return _unit(functional.adaptive_avg_pool2d(size, EDGE).squeeze(1))
 
 
 def _unit(maps: Tensor) -> Tensor:

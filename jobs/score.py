@@ -78,7 +78,7 @@ def main(arguments: Namespace) -> dict[str, Any]:
     from lumbar.pipelines.session import ray_session
 
     bundle = arguments.bundle or starter_path()
-    Bundle.load(bundle)  # a wrong bundle is refused before Ray starts
+    Bundle.load(bundle).check()  # a wrong bundle is refused before Ray starts
     with ray_session():
         from lumbar.pipelines.score import ScorePlan, score
 

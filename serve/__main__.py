@@ -65,7 +65,7 @@ def serving(arguments: ServeArguments, host: str = LOOPBACK, port: int = 8000) -
     _refuse_cluster()
     from serve.app import QUIET, build, load_bundle
 
-    load_bundle(arguments.bundle)
+    load_bundle(arguments.bundle).check()
     with ray_session(object_store_mb=OBJECT_STORE_MB, dashboard=False):
         from ray import serve
 

@@ -101,6 +101,12 @@ class Bundle:
         """The digest of one of its files, as its card has it."""
         return str(self.card["sha256"][name])
 
+    def check(self) -> Bundle:
+        """Itself once all weights are found to fit and to be finite; BundleError otherwise."""
+        self.grader()
+        self.locator()
+        return self
+
     def sizes(self) -> dict[str, int]:
         """Bytes of each of its files."""
         return {name: (self.path / name).stat().st_size for name in sorted(self.card["sha256"])}
@@ -212,7 +218,8 @@ def _filled(model: Network, path: Path) -> Network:
         tensors = load_file(path)
         model.load_state_dict(tensors)
     except (SafetensorError, RuntimeError) as error:
-        raise BundleError(f"{path}: does not fit the network: {str(error)[:300]}") from None
+        said = " ".join(str(error).split())[:300]
+        raise BundleError(f"{path}: does not fit the network: {said}") from None
     bad = [name for name, value in tensors.items() if not bool(torch.isfinite(value).all())]
     if bad:
         raise BundleError(f"{path}: {bad[0]} holds values that are not finite; train again")

@@ -1,0 +1,169 @@
+"""Sends studies to a lumbar endpoint and saves the answers.
+
+python -m lumbar.client grade PATH... --server http://127.0.0.1:8000 [--form json] [--output DIR]
+
+PATH is a file, a folder or a zip; all of them together are one request, and each study found among
+them a job of its own. Needs neither torch nor Ray here.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from lumbar.errors import InputError, LumbarError
+
+__all__ = ["FORMS", "Client", "main"]
+
+Job = Mapping[str, Any]
+"""A job as the endpoint describes it: docs/api.md."""
+
+FORMS = ("json", "csv", "html", "dcm")
+ENDED = ("done", "failed", "interrupted")
+KEY = "LUMBAR_API_KEY"
+"""Environment variable with the key of an endpoint that asks for one."""
+
+
+class Client:
+    """An endpoint, spoken to as one caller: its jobs stay this client's."""
+
+    def __init__(self, http: httpx.Client) -> None:
+        """`http` knows the endpoint's address (`base_url`) and its key, where it needs one."""
+        self._http = http
+
+    @classmethod
+    def at(cls, server: str, key: str | None = None) -> Client:
+        """The endpoint at an address such as `http://127.0.0.1:8000`."""
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return cls(httpx.Client(base_url=server, headers=headers, timeout=httpx.Timeout(60.0)))
+
+    def send(self, paths: Iterable[str | Path]) -> list[Job]:
+        """Send the files of some paths; the jobs of the studies among them.
+
+        Raises InputError for a path that is not there and for what the endpoint refuses.
+        """
+        files = [found for path in paths for found in _files(Path(path))]
+        with ExitStack() as opened:
+            parts = [
+                ("file", (name, opened.enter_context(path.open("rb")))) for name, path in files
+            ]
+            answer = self._ask("POST", "/api/v1/jobs", files=parts)
+        jobs: list[Job] = answer.json()["jobs"]
+        return jobs
+
+    def wait(
+        self, job: Job, report: Callable[[Job], None] = lambda job: None, every_s: float = 0.5
+    ) -> Job:
+        """The job once it has ended; `report` is called with it whenever it changed."""
+        seen = None
+        while True:
+            job = self._ask("GET", job["address"]).json()
+            if job != seen:
+                report(job)
+                seen = job
+            if job["state"] in ENDED:
+                return job
+            time.sleep(every_s)
+
+    def result(self, job: Job, form: str = "json") -> bytes:
+        """What came of a job that is done, in one of `FORMS`; InputError where nothing did."""
+        return self._ask("GET", f"{job['address']}/result.{form}").content
+
+    def erase(self, job: Job) -> None:
+        """End a job's work and erase what the endpoint keeps of it."""
+        self._ask("DELETE", job["address"])
+
+    def _ask(self, method: str, address: str, **what: Any) -> httpx.Response:
+        try:
+            answer = self._http.request(method, address, **what)
+        except httpx.HTTPError as error:
+            where = self._http.base_url
+            raise InputError(f"{where}: no answer ({error}); is the endpoint running?") from None
+        if answer.is_success:
+            return answer
+        raise InputError(_refusal(answer))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Send, wait, save; 0 when all studies are graded, 1 when one was not, 2 for wrong use."""
+    options = _parser().parse_args(arguments)
+    try:
+        client = Client.at(options.server, os.environ.get(KEY))
+        return grade(client, options.path, options.output, options.form)
+    except (LumbarError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def grade(client: Client, paths: Sequence[Path], output: Path, forms: Sequence[str]) -> int:
+    """Send paths, show how the jobs get on, save every result; 0 when all were graded, else 1."""
+    failed = 0
+    for job in client.send(paths):
+        ended = client.wait(job, _show)
+        if ended["state"] != "done":
+            problem = ended.get("problem") or {}
+            print(f"{job['id']}: {ended['state']}: {problem.get('detail', '')}", file=sys.stderr)
+            failed += 1
+            continue
+        output.mkdir(parents=True, exist_ok=True)
+        print((ended.get("headline") or {}).get("title", "graded"))
+        for form in forms:
+            path = output / f"{job['id']}.{form}"
+            path.write_bytes(client.result(ended, form))
+            print(f"  {path}")
+    return 1 if failed else 0
+
+
+def _show(job: Job) -> None:
+    progress = job["progress"]
+    counts = f"{progress['decoded']} of {progress['of']} pictures, {progress['graded']} graded"
+    print(f"{job['state']}: {progress['stage']}, {counts}", file=sys.stderr)
+
+
+def _files(path: Path) -> Iterator[tuple[str, Path]]:
+    """The files of a path with the names that they are sent under."""
+    if path.is_dir():
+        inside = (one for one in sorted(path.rglob("*")) if one.is_file())
+        yield from ((one.relative_to(path.parent).as_posix(), one) for one in inside)
+    elif path.is_file():
+        yield path.name, path
+    else:
+        raise InputError(f"{path}: no such file or folder")
+
+
+def _refusal(answer: httpx.Response) -> str:
+    """What a problem+json says (RFC 9457), or the bare status."""
+    try:
+        said = answer.json()
+        return f"{said['title']}: {said['detail']} ({said['hint']})"
+    except (ValueError, KeyError, TypeError):
+        return f"the endpoint answered {answer.status_code}"
+
+
+def _parser() -> ArgumentParser:
+    parser = ArgumentParser(
+        prog="python -m lumbar.client",
+        description=(__doc__ or "").splitlines()[0],
+        formatter_class=RawDescriptionHelpFormatter,
+        epilog=f"The key of an endpoint that asks for one is taken from {KEY}.",
+    )
+    grade = parser.add_subparsers(required=True, metavar="COMMAND").add_parser(
+        "grade", help="send studies, wait, save the results"
+    )
+    grade.add_argument("path", type=Path, nargs="+", help="files, folders, zips")
+    grade.add_argument("--server", default="http://127.0.0.1:8000", help="default: %(default)s")
+    grade.add_argument("--output", type=Path, default=Path(), help="folder (default: this one)")
+    grade.add_argument("--form", nargs="+", choices=FORMS, default=["json"], help="default: json")
+    return parser
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -93,7 +93,7 @@ class ServeArguments(Section):
     basis: Literal["any", "real"] = "any"
     """`real` leaves findings of a model that was never tested on patients not assessed."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`auto` takes bfloat16 where the machine is faster with it (the self-test must still pass)."""
+    """`auto`: bfloat16 on a GPU that has it, else fp32. bf16 must pass the self-test too."""
     max_replicas: Positive = 1
     """Copies of the model that Ray may start under load; each takes `cpus_per_replica`."""
     cpus_per_replica: Positive = 1

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import shutil
 import socket
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +28,7 @@ from serve.app import build
 from serve.example import Example
 from serve.settings import KeepSettings, ServeArguments
 
+ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 
@@ -135,3 +139,34 @@ def test_readiness_is_told_while_studies_are_graded(client: httpx.Client, exampl
     assert ready.json()["status"] == "ready"
     assert [answer.status_code for answer in answers] == [200] * 4
     assert len({str(answer.json()["findings"]) for answer in answers}) == 1
+
+
+def test_every_command_of_docs_api_md_works(
+    client: httpx.Client, example: Example, tmp_path: Path
+) -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    script = "\n".join(re.findall(r"```bash\n(.*?)```", text, re.DOTALL))
+    known = {"SERVER": str(client.base_url).rstrip("/"), "STUDY": str(example.archive)}
+    ran = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=tmp_path,
+        env=os.environ | known | {"NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert len(json.loads((tmp_path / "answer.json").read_text())["findings"]) == 25
+    assert (tmp_path / "events.txt").read_text().rpartition("event: ")[2].startswith("done")
+    assert (tmp_path / "result.dcm").read_bytes()[128:132] == b"DICM"
+    for picture in ("slice.png", "heatmap.png"):
+        assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_docs_api_md_knows_every_route(client: httpx.Client) -> None:
+    text = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    for path in client.get("/api/v1/openapi.json").json()["paths"]:
+        last = path.rpartition("/")[2]
+        wanted = {"{job_id}": "curl $JOB >", "{number}.png": "/slices/0.png"}.get(last, last)
+        assert wanted in text, path

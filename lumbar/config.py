@@ -1,6 +1,8 @@
 """Typed recipes: a YAML file plus `--section.field value`, unknown keys refused with the nearest.
 
 Everything that is a setting is here, with its unit and the reason for its default.
+
+Long because every setting of a recipe stands in this one file, each with its reason.
 """
 
 from __future__ import annotations

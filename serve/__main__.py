@@ -124,6 +124,7 @@ def _parser() -> ArgumentParser:
     add("--max-replicas", type=int, default=1, help="copies of the model under load (%(default)s)")
     add("--cpus-per-replica", type=int, default=None, help="cores of a copy (all by default)")
     add("--study-seconds", type=float, default=Limits().study_s, help="for a study (%(default)s)")
+    add("--stow-to", metavar="URL", help="DICOMweb root that reports are stored at (docs/dicom.md)")
     add("--examples", type=Path, default=Path("runs/serve"), help="folder of files to try")
     return parser
 
@@ -137,6 +138,7 @@ def _arguments(options: Namespace) -> ServeArguments:
         "max_replicas": options.max_replicas,
         "cpus_per_replica": options.cpus_per_replica or max(1, cores // options.max_replicas),
         "limits": {"study_s": options.study_seconds},
+        "dicomweb": {"send_to": options.stow_to},
     }
     try:
         return ServeArguments.model_validate(values)

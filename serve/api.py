@@ -12,6 +12,8 @@ from starlette.exceptions import HTTPException
 from serve.answer import ModelAnswer
 from serve.board import Board
 from serve.desk import Desk, Grading
+from serve.dicomweb import dicomweb_routes
+from serve.gather import Gathering, Send
 from serve.guard import Guard
 from serve.identity import Callers
 from serve.job_routes import job_routes
@@ -25,9 +27,9 @@ from serve.problems import (
     on_refused,
 )
 from serve.result_routes import result_routes
-from serve.settings import Limits
+from serve.settings import DicomwebSettings, Limits
 
-__all__ = ["Grading", "make_api"]
+__all__ = ["Grading", "make_api", "report_sender"]
 
 READY_S = 5.0
 """A model that does not say within this time what it is, is not ready."""
@@ -45,6 +47,7 @@ def make_api(
     *,
     callers: Callers | None = None,
     at_once: int = 3,
+    dicomweb: DicomwebSettings | None = None,
 ) -> FastAPI:
     """The application over who grades and where jobs are kept; `at_once` studies are graded."""
     api = FastAPI(
@@ -63,9 +66,23 @@ def make_api(
     desk = Desk(grading, board, limits, at_once=at_once)
     api.include_router(job_routes(board, desk, limits))
     api.include_router(result_routes(board))
+    told = dicomweb or DicomwebSettings()
+    api.include_router(dicomweb_routes(Gathering(desk, board, told, report_sender(told)), limits))
     _add_state_routes(api, grading)
     add_page(api)
     return api
+
+
+def report_sender(settings: DicomwebSettings) -> Send | None:
+    """What stores reports at the address of the settings; None where there is none.
+
+    Raises ConfigError where the address or its password cannot be used.
+    """
+    if settings.send_to is None:
+        return None
+    from serve.stow import Stow  # brings pydicom's reader and a client
+
+    return Stow(settings)
 
 
 def _add_state_routes(api: FastAPI, grading: Grading) -> None:

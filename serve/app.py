@@ -25,7 +25,7 @@ from ray.serve.schema import LoggingConfig
 from lumbar.domain import View
 from lumbar.errors import BundleError
 from serve.answer import ModelAnswer
-from serve.api import make_api
+from serve.api import make_api, report_sender
 from serve.board import Graded
 from serve.identity import Callers
 from serve.job import Progress
@@ -97,6 +97,7 @@ class Ingress:
             shared_board(self._arguments.keep, self._arguments.limits),
             callers=Callers(self._arguments.read_keys()),
             at_once=at_once(self._arguments),
+            dicomweb=self._arguments.dicomweb,
         )
 
 
@@ -152,8 +153,9 @@ def build(arguments: ServeArguments) -> serve.Application:
     """The application, for `serve run serve.app:build bundle=...` and for deploy files.
 
     Raises BundleError where the bundle cannot be used, ConfigError where Serve is on an address
-    that others can reach.
+    that others can reach or reports cannot be sent to where they should.
     """
+    report_sender(arguments.dicomweb)
     check_listening(keyed=bool(arguments.read_keys()))
     load_bundle(arguments.bundle)
     return _ingress(_grader(arguments), arguments)

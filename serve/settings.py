@@ -13,7 +13,14 @@ from lumbar.errors import ConfigError
 from lumbar.imaging.archives import UPLOADED, ArchiveLimits
 from serve.keys import read_keys
 
-__all__ = ["LOOPBACK", "KeepSettings", "Limits", "ServeArguments", "check_host"]
+__all__ = [
+    "LOOPBACK",
+    "DicomwebSettings",
+    "KeepSettings",
+    "Limits",
+    "ServeArguments",
+    "check_host",
+]
 
 Positive = Annotated[int, Field(gt=0)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -85,6 +92,31 @@ class KeepSettings(Section):
     """After which the jobs of an ingress that says nothing count as interrupted."""
 
 
+class DicomwebSettings(Section):
+    """Studies that a PACS or gateway sends by STOW-RS, and where their reports go."""
+
+    quiet_s: Seconds = 10.0
+    """After which a study of which nothing more has come counts as complete. Gateways send a
+    study without pauses of seconds; one that pauses for longer needs more."""
+    waiting_bytes: Positive = 2 * 2**30
+    """Of all studies that are arriving, in memory; beyond it: 503."""
+    send_to: str | None = None
+    """Root of the DICOMweb server that reports are stored at, e.g.
+    http://127.0.0.1:8042/dicom-web. None: none is sent, they are read by `result.dcm`."""
+    user_file: Path | None = None
+    """File of one line `user:password` for that server, readable by its owner alone."""
+    send_s: Seconds = 30.0
+    """For that server to answer."""
+    tries: Positive = 8
+    """To store a report, in all four minutes: a PACS that restarts is back by then."""
+    first_wait_s: Seconds = 2.0
+    """Between the first two tries; each next wait is twice as long."""
+
+    def waits_s(self) -> tuple[float, ...]:
+        """Seconds between the tries."""
+        return tuple(self.first_wait_s * 2**n for n in range(self.tries - 1))
+
+
 class ServeArguments(Section):
     """Arguments of `serve.app:build`, on the command line and in `serve.yaml`."""
 
@@ -103,6 +135,7 @@ class ServeArguments(Section):
     that every node has. Without any key only loopback is served."""
     limits: Limits = Limits()
     keep: KeepSettings = KeepSettings()
+    dicomweb: DicomwebSettings = DicomwebSettings()
 
     def read_keys(self) -> dict[str, str]:
         """SHA-256 digests of the keys by name; ConfigError where the file cannot be used."""

@@ -1,0 +1,158 @@
+"""Instances that arrive one by one, until their study is complete; then it is graded and told.
+
+A study is complete when nothing more of it has come for `quiet_s`. Instances wait in memory alone:
+a restart forgets them, and their sender has to send again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from lumbar.errors import LumbarError
+from serve.board import Board
+from serve.desk import Desk
+from serve.forms import written
+from serve.instances import Received
+from serve.job import ENDED, Job, State
+from serve.logs import LOGGER, unexpected
+from serve.problems import Problem, Refused
+from serve.settings import DicomwebSettings
+from serve.upload import name_files
+
+__all__ = ["Gathering", "Send", "StoreError"]
+
+Send = Callable[[bytes], None]
+"""Stores one DICOM file elsewhere (`stow.Stow`); raises StoreError where it could not."""
+
+ASK_AGAIN_S = 30.0
+
+
+class StoreError(LumbarError):
+    """A report did not reach the server that it is for."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A study that is arriving."""
+
+    instances: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def bytes(self) -> int:
+        return sum(map(len, self.instances.values()))
+
+
+class Gathering:
+    """Studies on their way in, and their reports on the way out."""
+
+    def __init__(
+        self, desk: Desk, board: Board, settings: DicomwebSettings, send: Send | None
+    ) -> None:
+        """`send` stores a report beside its study; None where no address is set."""
+        self._desk, self._board, self._settings, self._send = desk, board, settings, send
+        self._waiting: dict[tuple[str, str], _Waiting] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def add(self, owner: str, instances: Iterable[Received]) -> None:
+        """Keep the pictures among them until their study is complete.
+
+        What is no picture (a report, a PDF) needs no keeping. Raises Refused (503) where there is
+        no room for them.
+        """
+        pictures = [one for one in instances if one.picture]
+        held = sum(study.bytes for study in self._waiting.values())
+        if held + sum(len(one.data) for one in pictures) > self._settings.waiting_bytes:
+            detail = f"more than {self._settings.waiting_bytes} bytes of studies are arriving"
+            hint = "send them again after the seconds of the Retry-After header"
+            raise Refused(Problem.of("busy", 503, "Busy", detail, hint))
+        for one in pictures:
+            key = (owner, one.study)
+            if key not in self._waiting:
+                self._waiting[key] = _Waiting()
+                task = asyncio.create_task(self._until_graded(key))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            self._waiting[key].instances[one.series, one.sop] = one.data
+            self._waiting[key].arrived.set()
+
+    async def drain(self) -> None:
+        """Wait until all that has arrived is graded and told."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))
+
+    async def _until_graded(self, key: tuple[str, str]) -> None:
+        owner = key[0]
+        try:
+            study = await self._complete(key)
+            for job in await self._jobs(owner, study):
+                await self._reported(job, owner)
+        except Refused as refusal:
+            LOGGER.info(
+                "dicomweb study refused: %d %s", refusal.problem.status, refusal.problem.name
+            )
+        except Exception as error:
+            unexpected(error)
+
+    async def _complete(self, key: tuple[str, str]) -> _Waiting:
+        """The study once it is quiet; from then on what arrives begins another."""
+        study = self._waiting[key]
+        while True:
+            study.arrived.clear()
+            try:
+                async with asyncio.timeout(self._settings.quiet_s):
+                    await study.arrived.wait()
+            except TimeoutError:
+                return self._waiting.pop(key)
+
+    async def _jobs(self, owner: str, study: _Waiting) -> list[Job]:
+        """Its jobs; where the server has too much to do, asked for again with growing patience."""
+        files = [(f"{n}.dcm", data) for n, data in enumerate(study.instances.values(), 1)]
+        for wait_s in self._settings.waits_s():
+            try:
+                return await self._desk.take(name_files(files), None, owner)
+            except Refused as refusal:
+                if refusal.problem.status != 503:
+                    raise
+                await asyncio.sleep(wait_s)
+        return await self._desk.take(name_files(files), None, owner)
+
+    async def _reported(self, job: Job, owner: str) -> None:
+        ended = await self._ended(job, owner)
+        if ended is None or ended.state is not State.DONE or self._send is None:
+            return
+        answer = await self._board.answer(job.id, owner)
+        headers = await self._board.headers(job.id, owner)
+        if isinstance(answer, Problem) or isinstance(headers, Problem):
+            LOGGER.info("dicomweb report not made")
+            return
+        report = await asyncio.to_thread(written, "dcm", answer, headers)
+        if isinstance(report, Problem):
+            LOGGER.info("dicomweb report not made: %d %s", report.status, report.name)
+            return
+        await self._deliver(report, self._send)
+
+    async def _ended(self, job: Job, owner: str) -> Job | None:
+        """The job after its end; None where somebody has erased it."""
+        seen = -1
+        while job.state not in ENDED:
+            changed = await self._board.change(job.id, owner, seen, ASK_AGAIN_S)
+            if isinstance(changed, Problem):
+                return None
+            seen, job = changed
+        return job
+
+    async def _deliver(self, report: bytes, send: Send) -> None:
+        """Store the report beside its study, with growing patience between the tries."""
+        for attempt, wait_s in enumerate((*self._settings.waits_s(), 0.0), 1):
+            try:
+                await asyncio.to_thread(send, report)
+            except StoreError as error:
+                LOGGER.info("dicomweb report, try %d: %s", attempt, error)
+                await asyncio.sleep(wait_s)
+            else:
+                LOGGER.info("dicomweb report stored, try %d", attempt)
+                return
+        LOGGER.error("dicomweb report not stored; the job's result.dcm still has it")

@@ -16,7 +16,7 @@ export function Earlier() {
     await api.erase(job.id).then(() => setSaid("Erased"), (problem) => setSaid(problem.title));
     load();
   };
-  return html`<section class="earlier" aria-labelledby="earlier">
+  return html`<div class="earlier">
     <p role="status" class="soft">${said}</p>
     ${jobs.length > 0 &&
     html`<h2 id="earlier">Earlier results</h2>
@@ -27,7 +27,7 @@ export function Earlier() {
           <tbody>${jobs.map((job) => html`<${Row} key=${job.id} job=${job} erase=${erase} />`)}</tbody>
         </table>
       </div>`}
-  </section>`;
+  </div>`;
 }
 
 function Row({ job, erase }) {

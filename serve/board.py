@@ -3,6 +3,8 @@
 On Ray it is a detached actor, so that ingress and model may come and go; elsewhere an object like
 any other. Every method is asynchronous and answers with a Problem where something is wrong, never
 with an exception, which on its way between processes would be logged with its text.
+
+Long because an actor is one class: what it takes in, answers, keeps and forgets shares one state.
 """
 
 from __future__ import annotations

@@ -56,11 +56,11 @@ def main(argv: list[str] | None = None) -> int:
 def serving(arguments: ServeArguments, host: str = LOOPBACK, port: int = 8000) -> Iterator[str]:
     """Start a local Ray and Serve with the model; yields the address once it is ready.
 
-    What was started is ended with the block. Raises ConfigError for an address that is not
-    loopback or not free, BundleError for a bundle that cannot be used, RuntimeError where the
-    model does not get ready.
+    What was started is ended with the block. Raises ConfigError for an address that is not free,
+    or not loopback while there are no keys, BundleError for a bundle that cannot be used,
+    RuntimeError where the model does not get ready.
     """
-    host = check_host(host)
+    host = check_host(host, keyed=bool(arguments.read_keys()))
     _check_port(host, port)
     _refuse_cluster()
     from serve.app import QUIET, build, load_bundle
@@ -117,7 +117,12 @@ def _parser() -> ArgumentParser:
     settings = ServeArguments()
     add = parser.add_argument
     add("--bundle", type=Path, help=f"the model's (default: as shipped, else {settings.bundle})")
-    add("--host", default=LOOPBACK, help="loopback address to listen on (%(default)s)")
+    add(
+        "--host", default=LOOPBACK, help="address to listen on; loopback without keys (%(default)s)"
+    )
+    add("--keys", type=Path, default=None, help="file of API keys; see `python -m serve.keys`")
+    add("--jobs", type=Path, default=settings.keep.folder, help="where results are kept")
+    add("--keep-hours", type=float, default=settings.keep.hours, help="for how long (%(default)s)")
     add("--port", type=int, default=8000, help="port to listen on (%(default)s)")
     add("--basis", default=settings.basis, help="any, or real: only what was tested on patients")
     add("--precision", default=settings.precision, help="auto, fp32 or bf16 (%(default)s)")
@@ -139,6 +144,8 @@ def _arguments(options: Namespace) -> ServeArguments:
         "cpus_per_replica": options.cpus_per_replica or max(1, cores // options.max_replicas),
         "limits": {"study_s": options.study_seconds},
         "dicomweb": {"send_to": options.stow_to},
+        "keys": options.keys.absolute() if options.keys else None,
+        "keep": {"folder": options.jobs.absolute(), "hours": options.keep_hours},
     }
     try:
         return ServeArguments.model_validate(values)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from serve.answer import ModelAnswer
 from serve.board import Board
-from serve.desk import Desk, Grading
+from serve.desk import Desk, Grading, Noting
 from serve.dicomweb import dicomweb_routes
 from serve.gather import Gathering, Send
 from serve.guard import Guard
@@ -48,10 +50,23 @@ def make_api(
     callers: Callers | None = None,
     at_once: int = 3,
     dicomweb: DicomwebSettings | None = None,
+    meter: Noting | None = None,
+    scrape: Callable[[], str] | None = None,
 ) -> FastAPI:
-    """The application over who grades and where jobs are kept; `at_once` studies are graded."""
+    """The application over who grades and where jobs are kept; `at_once` studies are graded.
+
+    `scrape` says what `/metrics` answers, `meter` notes what it will tell of studies.
+    """
+    desk = Desk(grading, board, limits, at_once=at_once, meter=meter)
+
+    @asynccontextmanager
+    async def life(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await desk.close()
+
     api = FastAPI(
         title="lumbar",
+        lifespan=life,
         description="Grades a lumbar spine MRI. Research use only - not a medical device",
         version="1",
         docs_url=None,  # they load scripts from elsewhere
@@ -63,12 +78,12 @@ def make_api(
     api.add_exception_handler(HTTPException, on_http_error)
     api.add_exception_handler(RequestValidationError, on_invalid)
     api.add_middleware(Guard, callers=callers or Callers(), limits=limits)
-    desk = Desk(grading, board, limits, at_once=at_once)
     api.include_router(job_routes(board, desk, limits))
     api.include_router(result_routes(board))
     told = dicomweb or DicomwebSettings()
     api.include_router(dicomweb_routes(Gathering(desk, board, told, report_sender(told)), limits))
     _add_state_routes(api, grading)
+    _add_metrics(api, scrape)
     add_page(api)
     return api
 
@@ -100,6 +115,20 @@ def _add_state_routes(api: FastAPI, grading: Grading) -> None:
     async def model() -> ModelAnswer:
         """The model: its card, what it was trained on, and how its self-test went."""
         return await _model(grading)
+
+
+def _add_metrics(api: FastAPI, scrape: Callable[[], str] | None) -> None:
+    kinds: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
+
+    @api.get("/metrics", response_class=Response, responses=kinds)
+    async def metrics() -> Response:
+        """Metrics in Prometheus's text format, as Ray exports them."""
+        if scrape is None:
+            detail = "metrics are exported by Ray, and this server runs without it"
+            hint = "start it by `python -m serve`"
+            raise Refused(Problem.of("no-metrics", 404, "No metrics", detail, hint))
+        text = await asyncio.to_thread(scrape)
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
 async def _model(grading: Grading) -> ModelAnswer:

@@ -7,7 +7,7 @@ loads torch is imported where the model is, so that the ingress starts fast and 
 from __future__ import annotations
 
 import warnings
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from serve.api import make_api, report_sender
 from serve.board import Graded
 from serve.identity import Callers
 from serve.job import Progress
+from serve.metrics import Meter, scrape
 from serve.problems import Problem, Refused
 from serve.sent import SentStudy
 from serve.settings import ServeArguments, check_host
@@ -63,8 +64,9 @@ class GraderReplica:
         # A library's warning or log line may quote an attribute or a file's name.
         warnings.simplefilter("ignore")
         torch.set_num_threads(arguments.cpus_per_replica)
+        self._bundle = load_bundle(arguments.bundle)
         self._service = GradingService(
-            load_bundle(arguments.bundle),
+            self._bundle,
             arguments.limits,
             precision=arguments.precision,
             basis=arguments.graded_basis,
@@ -77,6 +79,17 @@ class GraderReplica:
         async with aclosing(self._service.grade(sent, view)) as told:
             async for one in told:
                 yield one
+
+    async def reconfigure(self, config: Mapping[str, Any]) -> None:
+        """`user_config`: answer with another `bundle` from the next study on, without a restart.
+
+        Raises BundleError where it cannot be used; the one before then answers on.
+        """
+        folder = Path(config.get("bundle") or self._bundle.path)
+        if folder != self._bundle.path:
+            bundle = load_bundle(folder)
+            await self._service.swap(bundle)
+            self._bundle = bundle
 
     async def model(self) -> ModelAnswer:
         """The model of this replica."""
@@ -98,6 +111,8 @@ class Ingress:
             callers=Callers(self._arguments.read_keys()),
             at_once=at_once(self._arguments),
             dicomweb=self._arguments.dicomweb,
+            meter=Meter(),
+            scrape=scrape,
         )
 
 
@@ -164,6 +179,7 @@ def build(arguments: ServeArguments) -> serve.Application:
 def _grader(arguments: ServeArguments) -> serve.Application:
     deployed = serve.deployment(
         name="Grader",
+        user_config={"bundle": str(arguments.bundle)},  # another one is swapped in, in place
         ray_actor_options={"num_cpus": arguments.cpus_per_replica},
         # Asked for its state while it grades; the ingress's desk is what bounds its work.
         max_ongoing_requests=at_once(arguments) + 8,
@@ -171,11 +187,12 @@ def _grader(arguments: ServeArguments) -> serve.Application:
             min_replicas=1,  # the first upload must not wait for a model to load
             max_replicas=arguments.max_replicas,
             target_ongoing_requests=2,  # one graded, one whose bytes are there already
-            upscale_delay_s=10,  # a study takes seconds: three at once for so long are load
-            downscale_delay_s=300,  # a model takes half a minute to load and to test
+            upscale_delay_s=arguments.upscale_s,
+            downscale_delay_s=arguments.downscale_s,
         ),
         max_constructor_retry_count=1,  # a bundle that fails its self-test fails it again
-        graceful_shutdown_timeout_s=10,
+        # What was begun may end: replicas are told to stop, and leave when they are idle.
+        graceful_shutdown_timeout_s=arguments.limits.study_s,
         logging_config=QUIET,
     )(GraderReplica)
     application: serve.Application = deployed.bind(arguments)
@@ -189,7 +206,7 @@ def _ingress(grader: serve.Application, arguments: ServeArguments) -> serve.Appl
         # Health is answered while uploads arrive and events are followed; limits bound those.
         max_ongoing_requests=500,
         max_constructor_retry_count=1,
-        graceful_shutdown_timeout_s=10,
+        graceful_shutdown_timeout_s=arguments.limits.drain_s + 10,
         logging_config=QUIET,
     )(serve.ingress()(Ingress))
     application: serve.Application = deployed.bind(grader, arguments)

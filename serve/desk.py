@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Protocol
 
@@ -21,10 +21,10 @@ from serve.logs import JobLine, unexpected
 from serve.problems import Problem, Refused, problem_of
 from serve.sent import SentStudy, studies_sent
 from serve.settings import Limits
-from serve.troubles import took_too_long
+from serve.troubles import interrupted, took_too_long
 from serve.upload import Upload
 
-__all__ = ["Desk", "Grading"]
+__all__ = ["Desk", "Grading", "Noting"]
 
 BEAT_S = 5.0
 TRIES = 2
@@ -46,12 +46,30 @@ class Grading(Protocol):
         """The model that answers, once it is ready."""
 
 
+class Noting(Protocol):
+    """Who notes what became of studies: `metrics.Meter` on Ray."""
+
+    def graded(self, seconds: Mapping[str, float], findings: int) -> None:
+        """A study was graded."""
+
+    def ended(self, outcome: str) -> None:
+        """A study came to another end."""
+
+
 class Desk:
     """Takes uploads in, has their studies graded, and tells the board."""
 
-    def __init__(self, grading: Grading, board: Board, limits: Limits, *, at_once: int = 3) -> None:
+    def __init__(
+        self,
+        grading: Grading,
+        board: Board,
+        limits: Limits,
+        *,
+        at_once: int = 3,
+        meter: Noting | None = None,
+    ) -> None:
         """`at_once` studies are with the model at a time; the others wait here."""
-        self._grading, self._board, self._limits = grading, board, limits
+        self._grading, self._board, self._limits, self._meter = grading, board, limits, meter
         self._worker = secrets.token_hex(8)
         self._turn = asyncio.Semaphore(at_once)
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -90,10 +108,15 @@ class Desk:
         if task := self._tasks.get(job_id):
             task.cancel()
 
-    async def drain(self) -> None:
-        """Wait for all that was taken in."""
-        while self._tasks:
-            await asyncio.wait(list(self._tasks.values()))
+    async def close(self) -> None:
+        """Let what was begun end, for `limits.drain_s`; what has not by then is interrupted."""
+        if self._tasks:
+            await asyncio.wait(list(self._tasks.values()), timeout=self._limits.drain_s)
+        for job_id, task in list(self._tasks.items()):
+            task.cancel()
+            await self._board.fail(job_id, interrupted())
+        if self._beating:
+            self._beating.cancel()
 
     async def _work(self, job_id: str, sent: SentStudy, view: View | None) -> None:
         line = JobLine(len(sent.study.files), sent.bytes)
@@ -105,7 +128,7 @@ class Desk:
         except Refused as refusal:
             outcome = refusal.problem
         except asyncio.CancelledError:
-            line.log("stopped")
+            self._note(line, "stopped")
             raise
         except Exception as error:
             outcome = unexpected(error)
@@ -113,17 +136,20 @@ class Desk:
 
     async def _close(self, job_id: str, outcome: Graded | Problem | None, line: JobLine) -> None:
         if outcome is None:
-            line.log("stopped")
+            self._note(line, "stopped")
             return
         if isinstance(outcome, Problem):
             await self._board.fail(job_id, outcome)
-            line.log(f"{outcome.status} {outcome.name}")
+            self._note(line, outcome.name, outcome.status)
             return
         kept = await self._board.finish(job_id, outcome)
         if isinstance(kept, Problem):
-            line.log(f"{kept.status} {kept.name}")
+            self._note(line, kept.name, kept.status)
         else:
             line.log("200", outcome.answer.seconds)
+            if self._meter:
+                many = sum(finding.status == "graded" for finding in outcome.answer.findings)
+                self._meter.graded(outcome.answer.seconds, many)
 
     async def _tried(
         self, job_id: str, sent: SentStudy, view: View | None
@@ -147,6 +173,11 @@ class Desk:
                 if not await self._board.report(job_id, one):
                     return None
         raise RuntimeError("the model ended without a result")
+
+    def _note(self, line: JobLine, outcome: str, status: int | None = None) -> None:
+        line.log(f"{status} {outcome}" if status else outcome)
+        if self._meter:
+            self._meter.ended(outcome)
 
     def _forgetting(self, job_id: str) -> Callable[[asyncio.Task[None]], None]:
         def forget(task: asyncio.Task[None]) -> None:

@@ -30,7 +30,15 @@ SCHEMA = f"CREATE TABLE IF NOT EXISTS feedback (owner TEXT NOT NULL, {', '.join(
 class Remark(BaseModel):
     """The grade that a reader sees in a finding."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {"condition": "spinal_canal_stenosis", "level": "l4_l5", "severity": "Severe"}
+            ]
+        },
+    )
 
     condition: Condition
     level: Level

@@ -104,10 +104,14 @@ class GradingService:
         )
 
     async def swap(self, bundle: Bundle) -> None:
-        """Answer with another bundle from the next study on; BundleError where it is unfit."""
+        """Answer with another bundle once it has passed its self-test.
+
+        A study is graded whole by the model that it was begun with. Raises BundleError where the
+        bundle is unfit; the one before then answers on.
+        """
         loop = asyncio.get_running_loop()
         load = partial(Model.load, bundle, self._precision, self._basis)
-        self._model = await loop.run_in_executor(self._thread, load)
+        self._model = await loop.run_in_executor(None, load)
 
     async def _outcome(self, sent: SentStudy, view: View | None, work: _Work) -> Graded | Problem:
         loop = asyncio.get_running_loop()

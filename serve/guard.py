@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 
 from starlette.datastructures import MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.identity import Callers
@@ -53,6 +53,8 @@ class Guard:
             await self._app(scope, receive, answer.send)
         except Refused as refusal:
             await problem_response(refusal.problem)(scope, receive, answer.send)
+        except ClientDisconnect:
+            pass  # nobody is there to be answered
         except Exception as error:
             problem = unexpected(error)
             if not answer.status:

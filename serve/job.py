@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -50,10 +50,24 @@ class HeadlinePart(BaseModel):
     lines: tuple[str, ...]
 
 
+EXAMPLE: dict[str, Any] = {
+    "id": "Q0mXr2uYc1n7aT5kPzWv9e3L",
+    "address": "/api/v1/jobs/Q0mXr2uYc1n7aT5kPzWv9e3L",
+    "state": "running",
+    "created": "2026-11-25T03:59:00.000+00:00",
+    "expires": "2026-11-26T03:59:00.000+00:00",
+    "study_id": "2.25.219512345",
+    "files": 42,
+    "progress": {"stage": "grading", "decoded": 42, "of": 42, "located": 25, "graded": 0},
+    "headline": None,
+    "problem": None,
+}
+
+
 class Job(BaseModel):
     """One study that was sent: its state, how far it is, and what became of it."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, json_schema_extra={"examples": [EXAMPLE]})
 
     id: str
     address: str

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
+from starlette.requests import ClientDisconnect
 
 from lumbar.domain import View
 from serve.answer import Answer
@@ -174,7 +175,8 @@ async def _waited(
         await asyncio.wait({gone, ending}, return_when=asyncio.FIRST_COMPLETED)
         if ending.done():
             return ending.result()
-        raise asyncio.CancelledError
+        await desk.erase(job.id, owner)
+        raise ClientDisconnect
     except asyncio.CancelledError:
         await asyncio.shield(desk.erase(job.id, owner))
         raise

@@ -29,7 +29,20 @@ HOW_TO_SEND = (
 class Problem(BaseModel):
     """The body of an error (RFC 9457 section 3.1), with a `hint` of what to do."""
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:lumbar:problem:wrong-format",
+                    "title": "Wrong format",
+                    "status": 415,
+                    "detail": "notes.txt: no DICOM file; accepted are DICOM, PNG and zip",
+                    "hint": "accepted are DICOM files, PNG pictures and zip archives of them",
+                }
+            ]
+        },
+    )
 
     type: str
     """`urn:lumbar:problem:<name>`: what a program should look at."""

@@ -54,6 +54,8 @@ class Limits(Section):
     """For a study, once it is its turn."""
     wait_s: Seconds = 60.0
     """That `POST /grade` waits for a result before it answers with the job instead."""
+    drain_s: Annotated[float, Field(ge=0)] = 30.0
+    """For what was begun to end when the server is stopped; the rest is `interrupted`."""
     queue: Positive = 64
     """Studies that wait or are graded; one more is sent away with 503."""
     jobs_a_client: Positive = 16
@@ -128,6 +130,10 @@ class ServeArguments(Section):
     """`auto`: bfloat16 on a GPU that has it, else fp32. bf16 must pass the self-test too."""
     max_replicas: Positive = 1
     """Copies of the model that Ray may start under load; each takes `cpus_per_replica`."""
+    upscale_s: Annotated[float, Field(ge=0)] = 10.0
+    """Of load before a copy is added: a study takes seconds, three at once for so long are load."""
+    downscale_s: Annotated[float, Field(ge=0)] = 300.0
+    """Of idleness before one is taken away: a model takes half a minute to load and to test."""
     cpus_per_replica: Positive = 1
     """Cores reserved for a copy, which are its torch threads too."""
     keys: Path | None = None

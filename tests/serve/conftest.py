@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,9 +27,9 @@ from serve.settings import KeepSettings, Limits
 ADDRESS = "http://127.0.0.1:8000"
 
 
-@pytest.fixture(scope="session")
-def served_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    torch.manual_seed(0)
+def random_bundle(folder: Path, seed: int = 0) -> Bundle:
+    """A bundle of random weights with a self-test that it passes."""
+    torch.manual_seed(seed)
     learned = Learned(
         locator=LocatorNet().eval(),
         grader=GraderNet().eval(),
@@ -42,7 +43,6 @@ def served_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         crops=CropSettings(size_px=32),
         locator=LocatorSettings(size_px=64, min_confidence=0),
     )
-    folder = tmp_path_factory.mktemp("served") / "bundle"
     return write_bundle(
         folder,
         recipe,
@@ -50,6 +50,16 @@ def served_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
         {"trained_on": "nothing"},
         lambda draft: make_selftest(draft, given_points=False),
     )
+
+
+@pytest.fixture(scope="session")
+def served_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return random_bundle(tmp_path_factory.mktemp("served") / "bundle")
+
+
+@pytest.fixture(scope="session")
+def other_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
+    return random_bundle(tmp_path_factory.mktemp("other") / "bundle", seed=1)
 
 
 @pytest.fixture(scope="session")

@@ -74,7 +74,7 @@ def numbers(finding: dict[str, Any]) -> list[float]:
     return [*shares, *evidence["point_px"], *evidence["point_mm"], evidence["confidence"]]
 
 
-def test_a_serve_that_others_can_reach_is_refused(
+def test_bar_46_a_serve_that_others_can_reach_is_refused(
     local_ray: None, arguments: ServeArguments
 ) -> None:
     from ray import serve

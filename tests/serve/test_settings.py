@@ -20,17 +20,17 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "::1", "localhost", None])
-def test_loopback_is_served(host: str | None) -> None:
+def test_bar_46_loopback_is_served(host: str | None) -> None:
     assert check_host(host) in ("127.0.0.1", "127.0.0.2", "::1")
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.7", "example.org", ""])
-def test_any_other_address_is_refused_with_the_reason(host: str) -> None:
+def test_bar_46_any_other_address_is_refused_with_the_reason(host: str) -> None:
     with pytest.raises(ConfigError, match="without API keys"):
         check_host(host)
 
 
-def test_the_command_refuses_another_address(
+def test_bar_46_the_command_refuses_another_address(
     served_bundle: Bundle, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["--bundle", str(served_bundle.path), "--host", "0.0.0.0"]) == 2
@@ -65,7 +65,7 @@ def test_build_refuses_a_missing_bundle(tmp_path: Path) -> None:
         build(ServeArguments(bundle=tmp_path / "none"))
 
 
-def test_the_deploy_file_listens_on_loopback_and_fits_the_arguments() -> None:
+def test_bar_46_the_deploy_file_listens_on_loopback_and_fits_the_arguments() -> None:
     deploy = yaml.safe_load((ROOT / "serve" / "serve.yaml").read_text(encoding="utf-8"))
     assert check_host(deploy["http_options"]["host"]) == "127.0.0.1"
     arguments = ServeArguments.model_validate(deploy["applications"][0]["args"])

@@ -132,7 +132,10 @@ class Desk:
             raise
         except Exception as error:
             outcome = unexpected(error)
-        await self._close(job_id, outcome, line)
+        try:
+            await self._close(job_id, outcome, line)
+        except Exception as error:  # else the job would seem to run for ever
+            await self._board.fail(job_id, unexpected(error))
 
     async def _close(self, job_id: str, outcome: Graded | Problem | None, line: JobLine) -> None:
         if outcome is None:

@@ -96,11 +96,15 @@ def _sizes(folder: Path) -> Iterator[int]:
                 continue
 
 
+def _npy(array: NDArray[np.generic]) -> memoryview:
+    """An array as a .npy file in memory: numpy's own writing to a full disk loses the errno."""
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, array, allow_pickle=False)
+    return buffer.getbuffer()
+
+
 def _write(path: Path, content: bytes | NDArray[np.generic]) -> None:
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        if isinstance(content, bytes):
-            file.write(content)
-        else:
-            np.lib.format.write_array(file, content, allow_pickle=False)
+        file.write(content if isinstance(content, bytes) else _npy(content))
         file.flush()
         os.fsync(file.fileno())

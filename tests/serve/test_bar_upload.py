@@ -167,13 +167,15 @@ def narrow(service: GradingService, tmp_path_factory: pytest.TempPathFactory) ->
         ({"request_bytes": 1000}, "request-bytes"),
         ({"files": 3}, "files"),
         ({"unpacked_bytes": 1000}, "unpacked-bytes"),
-        ({"zip_ratio": 1}, "zip-ratio"),
+        ({"zip_ratio": 2}, "zip-ratio"),
     ],
 )
 def test_bar_09_each_limit_answers_413_in_its_own_words(
     narrow: Any, example: Example, limit: dict[str, int], name: str
 ) -> None:
-    response = post(narrow(**limit), "study.zip", example.archive.read_bytes())
+    data = example.dicom.read_bytes()
+    study = zipped({**{f"{n}.dcm": data for n in range(4)}, "padding": bytes(1_000_000)})
+    response = post(narrow(**limit), "study.zip", study)
     assert problem(response) == (413, name)
     assert response.json()["hint"]
 

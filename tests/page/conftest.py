@@ -25,8 +25,10 @@ PATIENCE_MS = 90_000
 """For what is on the screen: a study takes seconds, on a machine that does much else, minutes."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """Ended with its module: while it is open, Playwright's event loop runs in this thread, and
+    nobody else's can."""
     if not CHROMIUM.is_file():
         if os.environ.get("CI") == "true":
             pytest.fail(f"no {CHROMIUM}: {INSTALL}")
@@ -40,13 +42,13 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def local_ray() -> Iterator[None]:
     with ray_session(num_cpus=2, object_store_mb=150, dashboard=False, worker_output=False):
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def served(
     local_ray: None, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[Bundle], AbstractContextManager[str]]:

@@ -85,8 +85,22 @@ def held_out_figures(held_out: Predictions) -> dict[str, Any]:
         "majority": tilted["majority"],
         "tilted": {name: tilted[name] for name in kept},
         "untilted": {name: untilted[name] for name in kept},
+        "families": {
+            family.value: {
+                "weighted_log_loss": tilted[family.value],
+                "tilted": _summary(tilted, family),
+                "untilted": _summary(untilted, family),
+            }
+            for family in Family
+            if tilted["families"][family.value]["n"]
+        },
         "points": "given",
     }
+
+
+def _summary(metrics: Mapping[str, Any], family: Family) -> dict[str, Any]:
+    names = ("n", "majority", "accuracy", "balanced_accuracy", "kappa", "severe_recall")
+    return {name: metrics["families"][family.value][name] for name in names}
 
 
 def _truth(
@@ -122,7 +136,7 @@ def _card(recipe: Recipe, families: Sequence[Family], figures: Mapping[str, Any]
             "folds": recipe.data.folds,
             "held_out_fold": recipe.data.held_out,
         },
-        "figures": {"held_out": dict(figures)},
+        "figures": {"held_out": _kept_apart(figures, basis)},
         "limits": (
             "Measured at given points: on held-out patients what was learned from patients, and "
             "on phantoms the rest, which says nothing about patients."
@@ -140,6 +154,17 @@ def _card(recipe: Recipe, families: Sequence[Family], figures: Mapping[str, Any]
             "python": platform.python_version(),
         },
     }
+
+
+def _kept_apart(figures: Mapping[str, Any], basis: Mapping[Family, Basis]) -> dict[str, Any]:
+    """Figures a family with its basis; those over all only where all have the same."""
+    families = {
+        name: {"basis": basis[Family(name)].value, **of}
+        for name, of in figures.get("families", {}).items()
+    }
+    if len(set(basis.values())) == 1:
+        return {**figures, "families": families}
+    return {"points": figures["points"], "families": families}
 
 
 def _lumbar_version() -> str:

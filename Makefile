@@ -25,7 +25,7 @@ demo-full: $(READY)  ## the same at full size (hours, resumes where it was stopp
 
 test: $(READY)  ## all tests but the nightly ones; LUMBAR_DATA=<folder> adds those on real images
 	@bash tools/programs.sh
-	$(BIN)/python -m pytest -m "not nightly"
+	$(BIN)/python -m pytest -m "not nightly" --durations=60 --durations-min=3
 
 nightly: $(READY)  ## the tests that take minutes to hours
 	@bash tools/programs.sh
@@ -41,7 +41,7 @@ fix: $(READY)  ## format and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-serve: $(READY)  ## answer on loopback with the demo's bundle
+serve: $(READY)  ## the page and the API on loopback, with the starter bundle
 	$(BIN)/python -m serve
 
 bench: $(READY)  ## ours against its yardstick, quick sizes; rewrites benchmarks/RESULTS.md

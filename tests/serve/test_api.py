@@ -291,7 +291,7 @@ def test_the_routes_are_described(client: TestClient) -> None:
 def test_a_study_that_takes_too_long_is_a_problem(
     service: GradingService, example: Example, tmp_path: Path
 ) -> None:
-    limits = Limits(study_s=0.001, wait_s=0.001)
+    limits = Limits(study_s=0.001)
     board = Board(KeepSettings(folder=tmp_path), limits)
     with TestClient(make_api(service, limits, board), base_url="http://127.0.0.1") as client:
         response = client.post(GRADE, files=sent(("study.zip", example.archive.read_bytes())))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -38,13 +39,40 @@ def ended(command: Sequence[str]) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout.splitlines()[-1])
 
 
+@dataclass(frozen=True)
+class Demo:
+    """A demo that was killed while it trained, and then run again to its end."""
+
+    command: tuple[str, ...]
+    runs: Path
+    history_when_killed: tuple[str, ...]
+
+
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("runs")
-    code, result = ended(job("demo", "--recipe", CI, "--runs", folder))
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    runs = tmp_path_factory.mktemp("runs")
+    command = job("demo", "--recipe", CI, "--runs", runs, "--grader.epochs", "2")
+    seen = history_of_a_killed(command, runs / "ci" / "history.jsonl")
+    code, result = ended(command)
     assert code == 0, result
     assert all(Path(path).exists() for path in result["files"].values()), result["files"]
-    return folder
+    return Demo(tuple(command), runs, seen)
+
+
+def history_of_a_killed(command: Sequence[str], history: Path) -> tuple[str, ...]:
+    """Lines of the history after the grader's first epoch, at which the job and its Ray die."""
+    process = subprocess.Popen(command, cwd="/", stdout=subprocess.DEVNULL, start_new_session=True)
+    try:
+        wait_for(lambda: history.exists() and len(history.read_text().splitlines()) >= 2, process)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    return tuple(history.read_text().splitlines())
+
+
+@pytest.fixture(scope="module")
+def runs(demo: Demo) -> Path:
+    return demo.runs
 
 
 def test_the_demo_measures_itself_against_its_yardsticks(runs: Path) -> None:
@@ -73,40 +101,26 @@ def test_the_bundle_says_what_it_is(runs: Path) -> None:
     assert set(bundle.card["sha256"]) >= {"config.json", "grader.safetensors", "selftest.json"}
 
 
-def test_a_finished_demo_run_again_does_nothing_anew(runs: Path) -> None:
-    weights = runs / "ci" / "bundle" / "grader.safetensors"
-    before, figures = weights.stat().st_mtime_ns, (runs / "ci" / "metrics.json").read_bytes()
-    code, result = ended(job("demo", "--recipe", CI, "--runs", runs))
+def test_a_finished_demo_run_again_does_nothing_anew(demo: Demo) -> None:
+    folder = demo.runs / "ci"
+    weights = folder / "bundle" / "grader.safetensors"
+    before, figures = weights.stat().st_mtime_ns, (folder / "metrics.json").read_bytes()
+    code, result = ended(demo.command)
     assert code == 0, result
     assert weights.stat().st_mtime_ns == before
-    assert (runs / "ci" / "metrics.json").read_bytes() == figures
+    assert (folder / "metrics.json").read_bytes() == figures
 
 
-def test_training_that_was_killed_goes_on_from_its_last_checkpoint(runs: Path) -> None:
-    command = job(
-        "train",
-        CI,
-        *("--name", "killed", "--runs", runs, "--data.cache", runs / "ci" / "cache"),
-        *("--grader.epochs", "4"),
-    )
-    history = runs / "killed" / "history.jsonl"
-    process = subprocess.Popen(command, cwd="/", stdout=subprocess.DEVNULL, start_new_session=True)
-    try:
-        wait_for(lambda: history.exists() and len(history.read_text().splitlines()) >= 2, process)
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    seen = history.read_text().splitlines()
-    code, result = ended(command)
-    assert code == 0, result
-    lines = history.read_text().splitlines()
+def test_training_that_was_killed_goes_on_from_its_last_checkpoint(demo: Demo) -> None:
+    seen = demo.history_when_killed
+    lines = (demo.runs / "ci" / "history.jsonl").read_text().splitlines()
     assert lines[0] == seen[0], "the locator was trained again"
     records, before = ([json.loads(line) for line in text] for text in (lines, seen))
     for record in (*records, *before):
         del record["seconds"]  # an epoch whose checkpoint was not yet kept is trained again
     assert records[: len(before)] == before
     named = [(record["model"], record["epoch"]) for record in records]
-    assert named == [("locator", 1), *(("grader", epoch) for epoch in (1, 2, 3, 4))]
+    assert named == [("locator", 1), ("grader", 1), ("grader", 2)]
 
 
 def wait_for(ready: Any, process: subprocess.Popen[bytes]) -> None:

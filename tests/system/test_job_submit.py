@@ -126,20 +126,6 @@ def end(head: subprocess.Popen[bytes], folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def test_a_submitted_job_imports_lumbar_and_joins_the_cluster(cluster: Cluster) -> None:
-    program = (
-        "from lumbar.domain import CELLS\n"
-        "from lumbar.pipelines.session import ray_session\n"
-        "with ray_session():\n"
-        "    import ray\n"
-        "    count = ray.remote(lambda: len(CELLS))\n"
-        "    print(ray.get(count.remote()), 'cells,', ray.cluster_resources()['CPU'], 'cores')\n"
-    )
-    done = cluster.submit(sys.executable, "-c", program, token=cluster.token)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert "25 cells, 2.0 cores" in done.stdout
-
-
 def test_a_submit_without_the_token_is_refused(cluster: Cluster, tmp_path: Path) -> None:
     witness = tmp_path / "ran"
     refused = cluster.submit("touch", str(witness), token=None, folder=tmp_path)

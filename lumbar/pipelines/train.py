@@ -8,34 +8,26 @@ killed and is started again under its name goes on from its last checkpoint.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
-import ray.data
-from ray.data import DataContext, Dataset
+from ray.data import DataContext
 from ray.train import CheckpointConfig, DataConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
 
 from lumbar.config import Recipe
-from lumbar.domain import Condition, Family
 from lumbar.errors import ConfigError, InputError, LumbarError
 from lumbar.pipelines.cache import check_cache
+from lumbar.pipelines.cache_stream import READER_CPUS, cache_streams, caches_of
 from lumbar.pipelines.history import followed
 from lumbar.pipelines.output import read_json, write_json
 from lumbar.pipelines.results import RESULT
-from lumbar.pipelines.train_worker import CROPS, PICTURES, train_worker
+from lumbar.pipelines.train_worker import train_worker
 
 __all__ = ["claim", "train", "with_absolute_paths"]
 
 RUN = "run.json"
 CHECKPOINTS = "checkpoints"
-READER_CPUS = 0.25
-"""Of a worker's threads, three quarters are claimed; the rest is for the tasks that feed it, which
-would else wait for ever on a machine whose cores are all taken."""
 
 
 def train(recipe: Recipe) -> dict[str, Any]:
@@ -47,7 +39,7 @@ def train(recipe: Recipe) -> dict[str, Any]:
     """
     began = time.monotonic()
     recipe = with_absolute_paths(recipe)
-    for folder, _ in _caches(recipe):
+    for folder, _ in caches_of(recipe):
         check_cache(folder, recipe)
     claim(recipe)
     result = read_json(recipe.folder / RESULT)
@@ -118,7 +110,7 @@ def _fit(recipe: Recipe) -> None:
     trainer = TorchTrainer(
         train_worker,
         train_loop_config={"recipe": recipe.model_dump(mode="json")},
-        datasets=_datasets(recipe),
+        datasets=cache_streams(recipe),
         dataset_config=DataConfig(
             datasets_to_split=[], execution_options=context.execution_options
         ),
@@ -141,49 +133,6 @@ def _fit(recipe: Recipe) -> None:
             trainer.fit()
         except Exception as error:  # Ray wraps what a worker raised
             raise _cause(error) from error
-
-
-def _datasets(recipe: Recipe) -> dict[str, Dataset | Callable[[], Dataset]]:
-    """The cache's tables as streams, their files in the order of studies.
-
-    Not `read_parquet`: of Ray 2.60 it lists files in a task that claims a whole core, whatever
-    is asked for, and so waits for ever where the training workers have them all.
-    """
-    kinds = [CROPS] if recipe.locator is None else [CROPS, PICTURES]
-    return {kind: _stream(_sources(recipe, kind), kind) for kind in kinds}
-
-
-def _caches(recipe: Recipe) -> list[tuple[Path, tuple[Family, ...]]]:
-    """The recipe's own cache, then those of `data.more`, each with the families to keep of it."""
-    more = [(Path(one.cache), one.families) for one in recipe.data.more]
-    return [(recipe.cache, tuple(Family)), *more]
-
-
-def _sources(recipe: Recipe, kind: str) -> list[tuple[Path, tuple[Family, ...]]]:
-    """The caches that a kind is read from, as often as their pictures are to be seen."""
-    times = [1, *(one.repeat if kind == PICTURES else 1 for one in recipe.data.more)]
-    return [
-        source for source, n in zip(_caches(recipe), times, strict=True) for source in [source] * n
-    ]
-
-
-def _stream(caches: Sequence[tuple[Path, tuple[Family, ...]]], kind: str) -> Dataset:
-    rows = [
-        {"file": str(path), "families": ",".join(families)}
-        for folder, families in caches
-        for path in sorted((folder / kind).glob("*.parquet"))
-    ]
-    paths = ray.data.from_items(rows, override_num_blocks=len(rows))
-    return paths.map_batches(_read, batch_size=1, num_cpus=READER_CPUS)
-
-
-def _read(batch: dict[str, Any]) -> pa.Table:
-    table = pq.read_table(batch["file"][0])
-    if "condition" not in table.column_names:
-        return table
-    families = batch["families"][0].split(",")
-    kept = [c.value for c in Condition if c.family.value in families]
-    return table.filter(pc.is_in(table["condition"], pa.array(kept, pa.string())))
 
 
 def _cause(error: Exception) -> Exception:

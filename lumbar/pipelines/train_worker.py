@@ -23,14 +23,14 @@ from lumbar.grading.fit import Place, pick_precision
 from lumbar.grading.learn import finish, fit_grader, fit_locator
 from lumbar.grading.networks import LocatorNet
 from lumbar.grading.store import CropStore, Part, PictureStore
+from lumbar.pipelines.cache_stream import CROPS, PICTURES
 from lumbar.pipelines.history import write_history
 from lumbar.pipelines.prior import smoothed_prior
 from lumbar.pipelines.results import write_results
 from lumbar.pipelines.shards import LabelTally, share_of
 
-__all__ = ["CROPS", "PICTURES", "train_worker"]
+__all__ = ["train_worker"]
 
-CROPS, PICTURES = "crops", "pictures"
 STATE = "state.pt"
 
 State = dict[str, Any]

@@ -6,7 +6,8 @@ import pytest
 
 from lumbar.config import DataSettings, MoreData, load_recipe
 from lumbar.domain import Basis, Family, View
-from lumbar.pipelines.train import _read, with_absolute_paths
+from lumbar.pipelines.cache_stream import _read
+from lumbar.pipelines.train import with_absolute_paths
 
 RECIPES = Path(__file__).parents[2] / "jobs" / "configs"
 

@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup demo demo-full test nightly check fix serve bench lock
+.PHONY: help setup demo demo-full test nightly check fix serve bench bench-full lock
 
 BIN := .venv/bin
 READY := .venv/.ready
@@ -44,8 +44,11 @@ fix: $(READY)  ## format and mend what ruff can mend
 serve: $(READY)  ## the page and the API on loopback, with the starter bundle
 	$(BIN)/python -m serve
 
-bench: $(READY)  ## ours against its yardstick, quick sizes; rewrites benchmarks/RESULTS.md
+bench: $(READY)  ## ours against its yardstick, quick sizes; rows into benchmarks/RESULTS.md
 	$(BIN)/python -m benchmarks
+
+bench-full: $(READY)  ## the same at full sizes, one after the other (hours)
+	$(BIN)/python -m benchmarks --full
 
 lock:  ## pin what pyproject.toml asks for; what is pinned already keeps its version
 	uv pip compile pyproject.toml --extra dev --extra openvino --universal --python-version 3.11 --quiet \

@@ -107,8 +107,7 @@ def _squares(
     axial, side = view is View.AXIAL_T2, cell.condition.side
     order = neighbours(place.series, place.index, 1)
     squares = []
-    for index in order if axial or side is not Side.LEFT else order[::-1]:
-        instance = place.series.instances[index]
+    for instance in order if axial or side is not Side.LEFT else order[::-1]:
         assert instance.plane is not None
         assert place.point_mm is not None
         column, row = instance.plane.to_pixel(place.point_mm)

@@ -18,13 +18,14 @@ from lumbar.domain import Cell, Side, View
 from lumbar.grading.landmarks import Landmark, Landmarks
 from lumbar.imaging.nearby import nearest_slice, neighbours
 from lumbar.imaging.resample import Square, sample_all, square_on, to_uint8
-from lumbar.imaging.study import Series, Study
+from lumbar.imaging.study import Instance, Series, Study
 
 __all__ = [
     "COVER_MM",
     "Crops",
     "Place",
     "corners_of",
+    "covering",
     "covering_slice",
     "cut_crops",
     "picture_of",
@@ -36,6 +37,8 @@ VIEWS = tuple(View)
 COVER_MM = 6.0
 """A point farther than this from every slice's plane is outside a stack's cover. Axial blocks
 leave gaps between discs, not through them; real stacks have 3-4.5 mm from slice to slice."""
+WITHIN_MM = 3.0
+"""A point within a stack lies no farther than this from a slice of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +96,8 @@ def corners_of(landmark: Landmark, settings: CropSettings, scale: float) -> NDAr
     """
     place = Place(landmark.series, landmark.index, landmark.point_px, landmark.point_mm)
     view = landmark.series.view or View.SAGITTAL_T2
-    square = _square_at(place, landmark.index, view, landmark.cell, settings, scale)
+    shown = landmark.series.instances[landmark.index]
+    square = _square_at(place, shown, view, landmark.cell, settings, scale)
     middle, reach = (square.size_px - 1) / 2, square.size_px / settings.margin / 2
     low, high = middle - reach, middle + reach
     return square.to_picture([[low, low], [high, low], [high, high], [low, high]])
@@ -108,7 +112,7 @@ def _squares(
         place = place_on(study, landmark, view)
         if place is None:
             continue
-        square = _square(place, view, landmark.cell, settings, scale)
+        square = _square(study, place, view, landmark.cell, settings, scale)
         if square is not None:
             squares[view] = square
     return squares
@@ -120,14 +124,30 @@ def place_on(study: Study, landmark: Landmark, view: View) -> Place | None:
         return Place(landmark.series, landmark.index, landmark.point_px, landmark.point_mm)
     if landmark.point_mm is None:
         return None
-    for series in study.of_view(view):
-        index = covering_slice(series, landmark.point_mm)
-        if index is not None:
-            plane = series.instances[index].plane
-            assert plane is not None
-            column, row = plane.to_pixel(landmark.point_mm)
-            return Place(series, index, (float(column), float(row)), landmark.point_mm)
-    return None
+    found = covering(study, view, landmark.point_mm)
+    if found is None:
+        return None
+    series, index = found
+    plane = series.instances[index].plane
+    assert plane is not None
+    column, row = plane.to_pixel(landmark.point_mm)
+    return Place(series, index, (float(column), float(row)), landmark.point_mm)
+
+
+def covering(
+    study: Study, view: View, point_mm: tuple[float, float, float]
+) -> tuple[Series, int] | None:
+    """The best series of a view that covers a point, and its nearest slice; None outside cover.
+
+    One within whose stack the point lies goes before one beyond whose end it lies.
+    """
+    found = [
+        (series, index)
+        for series in study.of_view(view)
+        if (index := covering_slice(series, point_mm)) is not None
+    ]
+    within = (pair for pair in found if _apart_mm(*pair, point_mm) <= WITHIN_MM)
+    return next(within, found[0] if found else None)
 
 
 def covering_slice(series: Series, point_mm: tuple[float, float, float]) -> int | None:
@@ -136,34 +156,38 @@ def covering_slice(series: Series, point_mm: tuple[float, float, float]) -> int 
         return None
     index = nearest_slice(series, point_mm)
     instance = series.instances[index]
-    if instance.plane is None or abs(float(instance.plane.distance(point_mm))) > COVER_MM:
+    if instance.plane is None or _apart_mm(series, index, point_mm) > COVER_MM:
         return None
     column, row = instance.plane.to_pixel(point_mm)
     rows, columns = instance.shape
     return index if 0 <= column < columns and 0 <= row < rows else None
 
 
+def _apart_mm(series: Series, index: int, point_mm: tuple[float, float, float]) -> float:
+    plane = series.instances[index].plane
+    return float("inf") if plane is None else abs(float(plane.distance(point_mm)))
+
+
 def _square(
-    place: Place, view: View, cell: Cell, settings: CropSettings, scale: float
+    study: Study, place: Place, view: View, cell: Cell, settings: CropSettings, scale: float
 ) -> NDArray[np.uint8] | None:
     if _is_constant(place.series.instances[place.index].pixels):
         return None  # against the dark outside it would still have an edge
-    channels = _channels(place, view, cell, view in settings.neighbours)
-    wanted: dict[Square, list[int]] = defaultdict(list)
-    for index in dict.fromkeys(channels):
-        wanted[_square_at(place, index, view, cell, settings, scale)].append(index)
-    shown: dict[int, NDArray[np.float32]] = {}
-    for square, indices in wanted.items():
-        pictures = [place.series.instances[index].pixels for index in indices]
-        shown |= zip(indices, sample_all(pictures, square), strict=True)
-    return picture_of(np.stack([shown[index] for index in channels]))
+    channels = _channels(study, place, view, cell, view in settings.neighbours)
+    wanted: dict[Square, list[Instance]] = defaultdict(list)
+    for instance in dict.fromkeys(channels):
+        wanted[_square_at(place, instance, view, cell, settings, scale)].append(instance)
+    shown: dict[Instance, NDArray[np.float32]] = {}
+    for square, instances in wanted.items():
+        pictures = [instance.pixels for instance in instances]
+        shown |= zip(instances, sample_all(pictures, square), strict=True)
+    return picture_of(np.stack([shown[instance] for instance in channels]))
 
 
 def _square_at(
-    place: Place, index: int, view: View, cell: Cell, settings: CropSettings, scale: float
+    place: Place, instance: Instance, view: View, cell: Cell, settings: CropSettings, scale: float
 ) -> Square:
     """The square on one slice; alike on parallel slices, which are then sampled together."""
-    instance = place.series.instances[index]
     point = place.point_px
     if instance.plane is not None and place.point_mm is not None:
         column, row = instance.plane.to_pixel(place.point_mm).tolist()
@@ -187,11 +211,15 @@ def _is_constant(pixels: NDArray[np.float32]) -> bool:
     return bool(few.min() == few.max() and np.ptp(pixels) == 0)
 
 
-def _channels(place: Place, view: View, cell: Cell, beside: bool) -> tuple[int, ...]:
-    """Indices of the three slices: before, at, behind; the middle one again where there is none."""
-    if not beside or place.series.instances[place.index].plane is None:
-        return (place.index,) * 3
-    order = neighbours(place.series, place.index, 1)
+def _channels(
+    study: Study, place: Place, view: View, cell: Cell, beside: bool
+) -> tuple[Instance, ...]:
+    """The three slices: before, at, behind; the middle one again where there is none."""
+    instance = place.series.instances[place.index]
+    if not beside or instance.plane is None:
+        return (instance,) * 3
+    others = (series for series in study.of_view(view) if series is not place.series)
+    order = neighbours(place.series, place.index, 1, others)
     lateral_last = view is not View.AXIAL_T2 and cell.condition.side is Side.LEFT
     return order[::-1] if lateral_last else order
 

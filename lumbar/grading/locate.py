@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from lumbar.config import LocatorSettings
 from lumbar.domain import CELLS, Cell, Condition, Family, Level, LevelNumbering, Side, View
-from lumbar.grading.crops import COVER_MM, covering_slice
+from lumbar.grading.crops import COVER_MM, covering
 from lumbar.grading.landmarks import Landmark, Landmarks, Unplaced
 from lumbar.grading.looks import GAP, HeatMaps, SliceMaps, look_at
 from lumbar.grading.pictures import axial_square, map_of, picture
@@ -172,25 +172,23 @@ class _Search:
         if canal is None:
             self._give_up(cells.values(), "its level was not found on a sagittal T2 series")
             return
-        for series in self.study.of_view(View.AXIAL_T2):
-            index = covering_slice(series, (canal[0], canal[1], canal[2]))
-            if index is None:
-                continue
-            instance = series.instances[index]
-            assert instance.plane is not None
-            centre = instance.plane.to_pixel(canal)
-            square = axial_square(instance, (centre[0], centre[1]), self.settings)
-            shown = picture(instance, square)
-            if shown is None:
-                self._give_up(cells.values(), "the axial slice is empty or without contrast")
-                return
-            look = SliceMaps(index, square, self.heat_maps(shown[None])[0])
-            for cell in cells.values():
-                self._keep(cell, series, look, *look.highest(map_of(cell)))
+        found = covering(self.study, View.AXIAL_T2, (canal[0], canal[1], canal[2]))
+        if found is None:
+            why = f"no axial slice within {COVER_MM:.0f} mm of the level: outside cover"
+            self._give_up(cells.values(), why)
             return
-        self._give_up(
-            cells.values(), f"no axial slice within {COVER_MM:.0f} mm of the level: outside cover"
-        )
+        series, index = found
+        instance = series.instances[index]
+        assert instance.plane is not None
+        centre = instance.plane.to_pixel(canal)
+        square = axial_square(instance, (centre[0], centre[1]), self.settings)
+        shown = picture(instance, square)
+        if shown is None:
+            self._give_up(cells.values(), "the axial slice is empty or without contrast")
+            return
+        look = SliceMaps(index, square, self.heat_maps(shown[None])[0])
+        for cell in cells.values():
+            self._keep(cell, series, look, *look.highest(map_of(cell)))
 
     def _look(self, series: Series, indices: Iterable[int]) -> list[SliceMaps]:
         return look_at(series, indices, self.heat_maps, self.settings)

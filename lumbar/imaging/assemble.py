@@ -16,12 +16,21 @@ from numpy.typing import NDArray
 
 from lumbar.domain import View
 from lumbar.errors import InputError
-from lumbar.imaging.geometry import Plane
+from lumbar.imaging.geometry import STACK_DIRECTIONS, Plane, axis_of, stack_direction
 from lumbar.imaging.headers import Header
 from lumbar.imaging.roles import Role, drawbacks, is_secondary
 from lumbar.imaging.study import SetAside
 
-__all__ = ["Stack", "arrange", "one_patient", "rank"]
+__all__ = [
+    "GAP",
+    "SAME_ANGLE_DEG",
+    "SAME_PART",
+    "SAME_PLACE_MM",
+    "Stack",
+    "arrange",
+    "one_patient",
+    "rank",
+]
 
 SAME_ANGLE_DEG = 0.3
 """Slices of one block share a normal; real blocks differ by as little as 0.4 degrees."""
@@ -31,9 +40,6 @@ SAME_PLACE_MM = 0.05
 """Slices nearer to each other than this lie in one plane."""
 SAME_PART = 0.25
 """Pictures in one plane whose centres are nearer than this share of a width show the same."""
-
-_STACK_DIRECTIONS = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, -1.0]])
-"""Sagittal stacks run to the patient's left, coronal ones to the back, axial ones to the feet."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,7 +69,7 @@ class Stack:
     def missing(self) -> int:
         """Slices that a sagittal stack's distances say are absent; elsewhere gaps are planned."""
         planes = [header.plane for header in self.headers if header.plane is not None]
-        if len(planes) < 3 or _axis(planes[0].normal) != 0:
+        if len(planes) < 3 or axis_of(planes[0].normal) != 0:
             return 0
         steps = np.diff([_position(header, self.headers[:1]) for header in self.headers])
         usual = float(np.median(steps))
@@ -164,7 +170,7 @@ def _parallel(headers: Sequence[Header]) -> list[list[Header]]:
     groups: list[tuple[NDArray[np.float64], list[Header]]] = []
     limit = np.cos(np.radians(SAME_ANGLE_DEG))
     for header in sorted(headers, key=lambda header: (*_centre(header), header.source)):
-        normal = _direction(_plane(header).normal)
+        normal = stack_direction(_plane(header).normal)
         for seen, members in groups:
             if normal @ seen >= limit:
                 members.append(header)
@@ -223,22 +229,13 @@ def _split_at_gaps(ordered: list[Header]) -> list[list[Header]]:
 
 def _block_place(block: list[Header]) -> float:
     """Where a block's middle lies along the patient's axis that its stack runs along."""
-    direction = _STACK_DIRECTIONS[_axis(_plane(block[0]).normal)]
+    direction = STACK_DIRECTIONS[axis_of(_plane(block[0]).normal)]
     return float(np.mean([_centre(header) for header in block], axis=0) @ direction)
 
 
 def _position(header: Header, parallel: Sequence[Header]) -> float:
     """Millimetres along the common normal of parallel slices."""
-    return round(float(_centre(header) @ _direction(_plane(parallel[0]).normal)), 4)
-
-
-def _direction(normal: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The normal with the sign in which a stack runs, whatever the signs in the header."""
-    return normal if normal @ _STACK_DIRECTIONS[_axis(normal)] >= 0 else -normal
-
-
-def _axis(normal: NDArray[np.float64]) -> int:
-    return int(np.argmax(np.abs(normal)))
+    return round(float(_centre(header) @ stack_direction(_plane(parallel[0]).normal)), 4)
 
 
 def _centre(header: Header) -> NDArray[np.float64]:
@@ -257,7 +254,7 @@ def _are_parallel(headers: Sequence[Header]) -> bool:
     known = [normal for normal in normals if normal is not None]
     if len(known) < len(headers):
         return False
-    directions = [_direction(normal) for normal in known]
+    directions = [stack_direction(normal) for normal in known]
     limit = np.cos(np.radians(SAME_ANGLE_DEG))
     return all(direction @ directions[0] >= limit for direction in directions)
 
@@ -265,7 +262,7 @@ def _are_parallel(headers: Sequence[Header]) -> bool:
 def _by_distance(header: Header) -> tuple[float, str]:
     if header.normal is None or header.origin_mm is None:
         raise InputError(f"{header.source}: has no position")
-    return float(header.origin_mm @ _direction(header.normal)), header.source
+    return float(header.origin_mm @ stack_direction(header.normal)), header.source
 
 
 def _by_number(header: Header) -> tuple[float, tuple[object, ...]]:

@@ -16,9 +16,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from lumbar.errors import GeometryError
 
-__all__ = ["Plane"]
+__all__ = ["STACK_DIRECTIONS", "Plane", "axis_of", "stack_direction"]
 
 Vector = NDArray[np.float64]
+
+STACK_DIRECTIONS = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, -1.0]])
+"""Sagittal stacks run to the patient's left, coronal ones to the back, axial ones to the feet."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -102,3 +105,16 @@ class Plane:
         return Plane(
             self.origin_mm * flip, self.along_row * flip, self.along_column * flip, self.spacing_mm
         )
+
+
+def axis_of(direction: Vector) -> int:
+    """The patient's axis (0 x, 1 y, 2 z) that a direction runs along most."""
+    return int(np.argmax(np.abs(direction)))
+
+
+def stack_direction(normal: Vector) -> Vector:
+    """A slice's normal in the sign in which a stack runs, whatever the signs in the header.
+
+    Sagittal stacks run to the patient's left, coronal ones to the back, axial ones to the feet.
+    """
+    return normal if normal @ STACK_DIRECTIONS[axis_of(normal)] >= 0 else -normal

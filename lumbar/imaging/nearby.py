@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lumbar.errors import GeometryError
+from lumbar.imaging.assemble import GAP, SAME_ANGLE_DEG, SAME_PART, SAME_PLACE_MM
+from lumbar.imaging.geometry import stack_direction
 from lumbar.imaging.study import Instance, Series
 
 __all__ = ["nearest_slice", "neighbours"]
 
 
-def nearest_slice(series: Series, point_mm: ArrayLike, block: int | None = None) -> int:
+def nearest_slice(series: Series, point_mm: ArrayLike) -> int:
     """Index of the slice whose plane is nearest to a point in patient mm.
 
-    Slices on which the point falls outside the picture come last; `block` restricts the search to
-    one angulation block. Raises GeometryError where no slice has a plane.
+    Slices on which the point falls outside the picture come last. Raises GeometryError where no
+    slice has a plane.
     """
-    shown = [
-        n
-        for n, instance in enumerate(series.instances)
-        if instance.plane is not None and (block is None or series.blocks[n] == block)
-    ]
+    shown = [n for n, instance in enumerate(series.instances) if instance.plane is not None]
     if not shown:
         raise GeometryError(f"series {series.series_id}: no slice with a position to search")
     outside, distance = _apart([series.instances[n] for n in shown], point_mm)
@@ -48,15 +47,69 @@ def _apart(
     return outside, np.abs((offset * normal).sum(1))
 
 
-def neighbours(series: Series, index: int, k: int) -> tuple[int, ...]:
-    """Indices of the 2 k + 1 slices around `index` in its block, the outermost repeated."""
+def neighbours(
+    series: Series, index: int, k: int, others: Iterable[Series] = ()
+) -> tuple[Instance, ...]:
+    """The 2 k + 1 slices around `index` in its block, the outermost repeated.
+
+    A block that `others` hold the rest of goes on there: scanners store one stack in two series.
+    """
     blocks = series.blocks or (0,) * len(series)
-    found = [index]
-    for step in (-1, 1):
-        last = index
-        for _ in range(k):
-            beyond = last + step
-            if 0 <= beyond < len(series) and blocks[beyond] == blocks[index]:
-                last = beyond
-            found.insert(0, last) if step < 0 else found.append(last)
-    return tuple(found)
+    first = blocks.index(blocks[index])
+    block = _blocks(series)[blocks[index]]
+    before, behind = _rest(block, others, -1), _rest(block, others, 1)
+    run = (*before, *block, *behind)
+    at = len(before) + index - first
+    return tuple(run[min(max(at + step, 0), len(run) - 1)] for step in range(-k, k + 1))
+
+
+Block = Sequence[Instance]
+
+
+def _blocks(series: Series) -> dict[int, Block]:
+    blocks: dict[int, list[Instance]] = {}
+    for instance, block in zip(series, series.blocks or (0,) * len(series), strict=True):
+        blocks.setdefault(block, []).append(instance)
+    return dict(blocks)
+
+
+def _rest(block: Block, others: Iterable[Series], way: int) -> Block:
+    """The block of another series that this goes on in, behind (`way` 1) or before (-1) it."""
+    for series in others:
+        for other in _blocks(series).values():
+            if _goes_on(block, other) if way > 0 else _goes_on(other, block):
+                return other
+    return ()
+
+
+def _goes_on(block: Block, other: Block) -> bool:
+    """Whether `other` begins one step behind `block`, with slices of the same kind and place."""
+    last, first = block[-1], other[0]
+    if last.plane is None or first.plane is None or last.shape != first.shape:
+        return False
+    normal = stack_direction(last.plane.normal)
+    alike = np.allclose(last.plane.spacing_mm, first.plane.spacing_mm, rtol=1e-3)
+    parallel = normal @ stack_direction(first.plane.normal) >= np.cos(np.radians(SAME_ANGLE_DEG))
+    if not (alike and parallel):
+        return False
+    steps = [*_steps(block, normal), *_steps(other, normal)]
+    way = _centre(first) - _centre(last)
+    step = float(way @ normal)
+    width = last.shape[1] * last.plane.spacing_mm[1]
+    beside = float(np.linalg.norm(way - step * normal))
+    return (
+        bool(steps)
+        and SAME_PLACE_MM < step <= GAP * float(np.median(steps))
+        and beside < SAME_PART * width
+    )
+
+
+def _steps(block: Block, normal: NDArray[np.float64]) -> list[float]:
+    along = [float(_centre(instance) @ normal) for instance in block]
+    return [abs(b - a) for a, b in pairwise(along)]
+
+
+def _centre(instance: Instance) -> NDArray[np.float64]:
+    rows, columns = instance.shape
+    assert instance.plane is not None
+    return instance.plane.to_world([(columns - 1) / 2, (rows - 1) / 2])

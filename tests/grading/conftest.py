@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from small_bundle import train_small_bundle
 
 from lumbar.config import CropSettings, LocatorSettings, Recipe
 from lumbar.domain import CELLS, Family
@@ -17,6 +16,7 @@ from lumbar.grading.bundle import Bundle, write_bundle
 from lumbar.grading.landmarks import Landmarks
 from lumbar.grading.learn import Learned, Predictions
 from lumbar.grading.networks import GraderNet, LocatorNet
+from lumbar.grading.shipped import starter_path
 from lumbar.imaging.read import read_study
 from lumbar.imaging.study import Study
 from lumbar.imaging.tables import LabelPoint
@@ -83,11 +83,6 @@ def bundle(
 
 
 @pytest.fixture(scope="session")
-def trained_bundle(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
-    """A bundle that finds levels and tells grades: the one that LUMBAR_BUNDLE names, else trained.
-
-    Training takes minutes on two cores: only nightly tests ask for it.
-    """
-    if given := os.environ.get("LUMBAR_BUNDLE"):
-        return Bundle.load(Path(given))
-    return train_small_bundle(tmp_path_factory.mktemp("bundles") / "trained")
+def trained_bundle() -> Bundle:
+    """A bundle that finds levels and tells grades: LUMBAR_BUNDLE's, else the one that ships."""
+    return Bundle.load(Path(os.environ.get("LUMBAR_BUNDLE") or starter_path()))

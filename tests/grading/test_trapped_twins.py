@@ -25,7 +25,7 @@ from lumbar.phantom import TRAPS, PhantomStudy, make_study
 from lumbar.phantom.trap_series import TURN, trap_study
 from lumbar.phantom.write import study_files
 
-pytestmark = pytest.mark.nightly
+pytestmark = pytest.mark.slow
 
 SEED, INDEX = 99, 1
 NEAR_MM, ALIKE, CLOSE = 2.0, 24, 0.05
@@ -83,8 +83,8 @@ class Twins:
         mark = self.clean.landmarks.points[cell]
         for view in self.grader.bundle.config.crops.views[cell.condition.family]:
             place = place_on(self.clean.study, mark, view)
-            for index in neighbours(place.series, place.index, 1) if place else ():
-                yield place_of(place.series.instances[index])
+            for instance in neighbours(place.series, place.index, 1) if place else ():
+                yield place_of(instance)
 
     def trapped(self, trap: str) -> PhantomStudy:
         if trap in RENDERED_ANEW:

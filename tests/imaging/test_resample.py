@@ -134,14 +134,34 @@ def test_the_nearest_slice_is_the_one_whose_plane_is_nearest() -> None:
     assert nearest_slice(series(8, 4, 0, -4), (10, 10, 1.5)) == 2
 
 
-def test_the_nearest_slice_may_be_asked_of_one_block() -> None:
-    assert nearest_slice(series(8, 4, 0, -4, blocks=(0, 0, 1, 1)), (10, 10, 7), block=1) == 2
-
-
 def test_neighbours_repeat_the_outermost_slice_and_stay_in_their_block() -> None:
     stack = series(8, 4, 0, -4, blocks=(0, 0, 1, 1))
-    assert neighbours(stack, 1, 2) == (0, 0, 1, 1, 1)
-    assert neighbours(stack, 2, 1) == (2, 2, 3)
+    a, b, c, d = stack.instances
+    assert neighbours(stack, 1, 2) == (a, a, b, b, b)
+    assert neighbours(stack, 2, 1) == (c, c, d)
+
+
+def test_a_stack_stored_in_two_series_goes_on_in_the_other() -> None:
+    upper, lower = series(8, 4), series(0, -4, -8)
+    assert neighbours(upper, 1, 1, [lower]) == (*upper.instances, lower.instances[0])
+    assert neighbours(lower, 0, 1, [upper]) == (upper.instances[1], *lower.instances[:2])
+    assert neighbours(lower, 2, 1, [upper]) == (*lower.instances[1:], lower.instances[2])
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        series(-4, -8),
+        series(4, 0),
+        Series("s", None, "", (instance(origin=(0, 0, 0), pixels=NOISE[:, :30]),), (0,)),
+        Series("s", None, "", (instance(origin=(80, 0, 0)),), (0,)),
+        Series("s", None, "", (instance((1, 0, 0, 0, 0.99, 0.1411)),), (0,)),
+    ],
+    ids=["behind a gap", "overlapping", "of another matrix", "beside it", "at another angle"],
+)
+def test_a_series_that_is_no_more_of_the_same_stack_is_no_neighbour(other: Series) -> None:
+    stack = series(8, 4)
+    assert neighbours(stack, 1, 1, [other]) == (*stack.instances, stack.instances[1])
 
 
 def test_a_picture_is_scaled_between_its_percentiles() -> None:

@@ -18,6 +18,7 @@ from lumbar.config import LocatorSettings
 from lumbar.domain import CELLS, Cell, Condition, Family, Level, LevelNumbering, Side, View
 from lumbar.grading.crops import COVER_MM, covering
 from lumbar.grading.landmarks import Landmark, Landmarks, Unplaced
+from lumbar.grading.likeness import looks_foreign
 from lumbar.grading.looks import GAP, HeatMaps, SliceMaps, look_at
 from lumbar.grading.pictures import axial_square, map_of, picture
 from lumbar.grading.unplaced import lone_foramina, lone_recesses
@@ -215,7 +216,10 @@ class _Search:
         if not series:
             self._miss(family, f"no {view.description} series{undecided(self.study.series)}")
             return None
-        return series[0]
+        alike = next((one for one in series if not looks_foreign(one)), None)
+        if alike is None:
+            self._miss(family, f"the {view.description} series does not look like a lumbar MRI")
+        return alike
 
     def _leave(self, found: Unplaced | None, family: Family) -> None:
         """What a lone slice shows is no row's; every cell of the family says so."""

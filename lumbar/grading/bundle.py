@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from lumbar.config import CropSettings, LocatorSettings, Recipe
 from lumbar.domain import Basis, Family
 from lumbar.errors import BundleError
+from lumbar.grading.calibration import Calibration
 from lumbar.grading.learn import Learned
 from lumbar.grading.networks import GraderNet, LocatorNet
 from lumbar.grading.rules import Rule
@@ -47,6 +48,8 @@ class BundleConfig(BaseModel):
     locator: LocatorSettings | None
     rule: Rule
     temperatures: Mapping[Family, float]
+    offsets: Mapping[Family, tuple[float, float, float]] = Field(default_factory=dict)
+    """Added to the scaled logits; a family that is not named has none."""
     basis: Mapping[Family, Basis]
     """Only families that were trained; no other is graded."""
     prior: list[list[float]]
@@ -97,6 +100,13 @@ class Bundle:
         """Weighted share of the grades in the training part, `[25, 3]`."""
         return np.asarray(self.config.prior)
 
+    @property
+    def calibrations(self) -> tuple[Calibration, ...]:
+        """What makes logits probabilities, a family in the order of `Family`."""
+        temperatures, offsets = self.config.temperatures, self.config.offsets
+        none = Calibration().offsets
+        return tuple(Calibration(temperatures[f], offsets.get(f, none)) for f in Family)
+
     def sha256(self, name: str) -> str:
         """The digest of one of its files, as its card has it."""
         return str(self.card["sha256"][name])
@@ -141,7 +151,8 @@ def write_bundle(
         crops=recipe.crops,
         locator=recipe.locator if learned.locator is not None else None,
         rule=Rule(recipe.grader.rule),
-        temperatures=dict(zip(Family, learned.temperatures, strict=True)),
+        temperatures={f: c.temperature for f, c in zip(Family, learned.calibrations, strict=True)},
+        offsets={f: c.offsets for f, c in zip(Family, learned.calibrations, strict=True)},
         basis={family: recipe.data.basis_of(family) for family in learned.families},
         prior=[[float(share) for share in row] for row in learned.prior],
     )

@@ -31,12 +31,13 @@ from lumbar.domain import (
 from lumbar.errors import BundleError
 from lumbar.grading.activation import HeatMap, heat_maps
 from lumbar.grading.bundle import GRADER, LOCATOR, Bundle
+from lumbar.grading.calibration import calibrated
 from lumbar.grading.crops import Crops, cut_crops
 from lumbar.grading.engine import engine_of
 from lumbar.grading.engine_networks import EngineGrader, EngineLocator
 from lumbar.grading.evidence import evidence_of, grounds, place_of
 from lumbar.grading.fit import pick_precision
-from lumbar.grading.infer import crop_logits, softmax
+from lumbar.grading.infer import crop_logits
 from lumbar.grading.landmarks import Landmarks, Unplaced
 from lumbar.grading.locate import locate
 from lumbar.grading.rules import apply
@@ -174,7 +175,6 @@ class Grader:
 
     def _probabilities(self, crops: Crops) -> NDArray[np.float64]:
         family = torch.tensor([list(Family).index(c.condition.family) for c in crops.cells]).long()
-        temperatures = [self.bundle.config.temperatures[f] for f in Family]
         logits = crop_logits(
             self._grader,
             torch.from_numpy(crops.pictures),
@@ -184,7 +184,7 @@ class Grader:
             torch.tensor([cell.level.ordinal for cell in crops.cells]).long(),
             self.bundle.config.crops,
         )
-        return softmax(logits, torch.tensor(temperatures)[family])
+        return calibrated(logits, family, self.bundle.calibrations)
 
     def _unsided(self, study: Study, unplaced: Unplaced) -> list[UnsidedFinding]:
         """The grades of a lone slice's points; none where the family may not be graded."""

@@ -1,10 +1,8 @@
-"""From pictures to calibrated probabilities: the one way that validation, jobs and Grader take."""
+"""From pictures to logits: the one way that validation, jobs and Grader take."""
 
 from __future__ import annotations
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lumbar.config import CropSettings
@@ -12,7 +10,7 @@ from lumbar.domain import Family, View
 from lumbar.grading.augment import cut, shifted_maps
 from lumbar.grading.fit import autocast
 
-__all__ = ["crop_logits", "mirror", "softmax"]
+__all__ = ["crop_logits", "mirror"]
 
 CANAL = list(Family).index(Family.CANAL)
 AXIAL = list(View).index(View.AXIAL_T2)
@@ -84,9 +82,3 @@ def _mirrored(
     flipped = mirror(shown[mine], views[mine])
     logits: Tensor = model(flipped, among, views[mine], family[canal], level[canal])
     return logits.float()
-
-
-def softmax(logits: Tensor, temperature: Tensor) -> NDArray[np.float64]:
-    """Probabilities `[n, 3]` that sum to 1, of logits divided by a temperature `[n]`."""
-    scaled = logits.double() / temperature.double()[:, None]
-    return np.asarray(scaled.softmax(1).numpy())

@@ -1,4 +1,4 @@
-"""From the crop cache to what a bundle holds: both networks, their temperatures, the prior."""
+"""From the crop cache to what a bundle holds: both networks, their calibration, the prior."""
 
 from __future__ import annotations
 
@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
 from lumbar.config import Recipe
 from lumbar.domain import CELLS, Cell, Family
 from lumbar.errors import InputError
+from lumbar.grading.calibration import Calibration, calibrated, fit_calibration
 from lumbar.grading.fit import Place, Record, fit
 from lumbar.grading.grade_task import GradeTask
-from lumbar.grading.infer import softmax
 from lumbar.grading.locate_task import LocateTask
 from lumbar.grading.metrics import weighted_prior
 from lumbar.grading.store import CropStore, Part, PictureStore, part_of
@@ -49,11 +47,11 @@ class Predictions:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Learned:
-    """What training gives; `temperatures` a family in the order of `Family`, `prior` `[25, 3]`."""
+    """What training gives; `calibrations` a family in the order of `Family`, `prior` `[25, 3]`."""
 
     locator: nn.Module | None
     grader: nn.Module
-    temperatures: tuple[float, ...]
+    calibrations: tuple[Calibration, ...]
     prior: NDArray[np.float64]
     families: tuple[Family, ...]
     """Those with a labelled training row: no other is graded."""
@@ -95,53 +93,43 @@ def fit_grader(recipe: Recipe, crops: CropStore, place: Place, on_epoch: OnEpoch
 def finish(
     recipe: Recipe, crops: CropStore, locator: nn.Module | None, grader: nn.Module, place: Place
 ) -> Learned:
-    """Temperatures from the calibration patients, the prior from all but the held-out ones."""
+    """Calibrations from the calibration patients, the prior from all but the held-out ones."""
     task = GradeTask(recipe, crops, place.device)
-    temperatures = _temperatures(task, grader)
+    calibrations = _calibrations(task, grader)
     seen = crops.where(recipe.data, Part.TRAINING, Part.CALIBRATION)
     families = tuple(f for k, f in enumerate(Family) if bool((crops.family[seen] == k).any()))
     return Learned(
         locator=locator,
         grader=grader,
-        temperatures=temperatures,
+        calibrations=calibrations,
         prior=weighted_prior(_label_table(crops, recipe)),
         families=families,
-        held_out=held_out(task, grader, temperatures),
+        held_out=held_out(task, grader, calibrations),
     )
 
 
-def held_out(task: GradeTask, grader: nn.Module, temperatures: tuple[float, ...]) -> Predictions:
+def held_out(
+    task: GradeTask, grader: nn.Module, calibrations: tuple[Calibration, ...]
+) -> Predictions:
     """Calibrated predictions of the held-out patients' cells, at the points that were given."""
     store = task.store
     findings = store.where(task.recipe.data, Part.HELD_OUT, labelled=False)
-    scale = torch.tensor(temperatures)[store.family[findings]]
+    logits = task.logits(grader, findings)
     return Predictions(
         study_ids=tuple(store.study_ids[i] for i in findings.tolist()),
         cells=tuple(store.cells[i] for i in findings.tolist()),
-        probabilities=softmax(task.logits(grader, findings), scale),
+        probabilities=calibrated(logits, store.family[findings], calibrations),
         labels=store.labels[findings].numpy(),
     )
 
 
-def _temperatures(task: GradeTask, grader: nn.Module) -> tuple[float, ...]:
-    """For each family the temperature with the least log loss on the calibration patients.
-
-    Guo et al., On Calibration of Modern Neural Networks, ICML 2017. 1 where there are none.
-    """
+def _calibrations(task: GradeTask, grader: nn.Module) -> tuple[Calibration, ...]:
     logits = task.logits(grader, task.calibration)
     labels = task.store.labels[task.calibration]
     families = task.store.family[task.calibration]
     return tuple(
-        _temperature(logits[families == k], labels[families == k]) for k in range(len(Family))
+        fit_calibration(logits[families == k], labels[families == k]) for k in range(len(Family))
     )
-
-
-def _temperature(logits: Tensor, labels: Tensor) -> float:
-    if not len(labels):
-        return 1.0
-    candidates = torch.logspace(-0.5, 0.7, 61)
-    losses = torch.stack([functional.cross_entropy(logits / t, labels) for t in candidates])
-    return round(float(candidates[losses.argmin()]), 4)
 
 
 def _label_table(crops: CropStore, recipe: Recipe) -> NDArray[np.int64]:

@@ -59,7 +59,10 @@ def write_results(
         "epochs": len(history),
         "samples_seen": dict(samples_seen),
         "seconds": round(sum(float(record["seconds"]) for record in history), 1),
-        "temperatures": list(learned.temperatures),
+        "calibrations": {
+            family: calibration._asdict()
+            for family, calibration in zip(Family, learned.calibrations, strict=True)
+        },
         "validation": figures,
         "score": figures.get("score"),
     }

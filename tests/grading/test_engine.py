@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 from lumbar.domain import Family
 from lumbar.errors import ConfigError
 from lumbar.grading.bundle import Bundle
+from lumbar.grading.calibration import Calibration, calibrated
 from lumbar.grading.crops import cut_crops
 from lumbar.grading.engine import engine_of, engine_versions, engine_wish
 from lumbar.grading.engine_file import Part, cache_folder, onnx_bytes
 from lumbar.grading.grader import Grader
-from lumbar.grading.infer import crop_logits, softmax
+from lumbar.grading.infer import crop_logits
 from lumbar.grading.landmarks import Landmark, Landmarks
 from lumbar.imaging.study import Study
 
@@ -69,7 +70,7 @@ def probabilities(
     grader = Grader(bundle, engine=engine)._grader
     grader.network.reading.data *= 100
     logits = crop_logits(grader, **crops, settings=bundle.config.crops)
-    return softmax(logits, torch.ones(len(logits)))
+    return calibrated(logits, torch.zeros(len(logits), dtype=torch.long), [Calibration()])
 
 
 @pytest.fixture(scope="module")

@@ -14,6 +14,7 @@ import torch
 from lumbar.config import CropSettings, LocatorSettings, Recipe
 from lumbar.domain import CELLS, Family, Level, Severity
 from lumbar.grading.bundle import Bundle, write_bundle
+from lumbar.grading.calibration import Calibration
 from lumbar.grading.learn import Learned, Predictions
 from lumbar.grading.networks import GraderNet, LocatorNet
 from lumbar.pipelines.selftest import make_selftest
@@ -30,7 +31,7 @@ def bundle_saying(folder: Path, said: dict[Level, Severity]) -> Bundle:
     learned = Learned(
         locator=LocatorNet().eval(),
         grader=grader,
-        temperatures=(1.0, 1.0, 1.0),
+        calibrations=(Calibration(), Calibration(), Calibration()),
         prior=np.full((len(CELLS), 3), 1 / 3),
         families=tuple(Family),
         held_out=Predictions((), (), np.zeros((0, 3)), np.zeros(0, int)),

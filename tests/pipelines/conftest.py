@@ -11,6 +11,7 @@ import torch
 from lumbar.config import load_recipe
 from lumbar.domain import Family
 from lumbar.grading.bundle import write_bundle
+from lumbar.grading.calibration import Calibration
 from lumbar.grading.learn import Learned, Predictions
 from lumbar.grading.metrics import weighted_prior
 from lumbar.grading.networks import GraderNet, LocatorNet
@@ -36,7 +37,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     learned = Learned(
         locator=LocatorNet(),
         grader=GraderNet(),
-        temperatures=(1.0, 1.0, 1.0),
+        calibrations=(Calibration(), Calibration(), Calibration()),
         prior=weighted_prior(torch.zeros(1, 25).long().numpy()),
         families=tuple(Family),
         held_out=nothing,

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from lumbar.config import CropSettings, LocatorSettings, Recipe
 from lumbar.domain import CELLS, Family
 from lumbar.grading.bundle import Bundle, write_bundle
+from lumbar.grading.calibration import Calibration
 from lumbar.grading.learn import Learned, Predictions
 from lumbar.grading.networks import GraderNet, LocatorNet
 from lumbar.pipelines.selftest import make_selftest
@@ -33,7 +34,7 @@ def random_bundle(folder: Path, seed: int = 0) -> Bundle:
     learned = Learned(
         locator=LocatorNet().eval(),
         grader=GraderNet().eval(),
-        temperatures=(1.0, 1.1, 1.2),
+        calibrations=(Calibration(), Calibration(1.1), Calibration(1.2)),
         prior=np.full((len(CELLS), 3), 1 / 3),
         families=tuple(Family),
         held_out=Predictions((), (), np.zeros((0, 3)), np.zeros(0, int)),

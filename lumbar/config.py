@@ -185,9 +185,6 @@ class GraderSettings(Optimisation):
     dropout: Share = 0.2
     class_weights: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """Of the cross-entropy. The metric's 1, 2, 4 are multiplied in afterwards."""
-    mixup: float = Field(default=0.0, ge=0, le=0.5)
-    """Largest share of another crop of its family that is blended into a crop and into its label
-    (Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018); 0 turns it off."""
     rule: Literal["tilted", "untilted"] = "tilted"
     """How a severity is chosen: argmax of p x (1, 2, 4), or of p."""
 

@@ -10,10 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lumbar.config import Recipe
-from lumbar.domain import SEVERITY_WEIGHTS, View
+from lumbar.domain import SEVERITY_WEIGHTS
 from lumbar.grading.augment import contrast, cut, random_maps
 from lumbar.grading.infer import CANAL, crop_logits, mirror
-from lumbar.grading.mixup import Blend
 from lumbar.grading.networks import GraderNet
 from lumbar.grading.store import CropStore, Part
 
@@ -40,7 +39,7 @@ class GradeTask:
         return len(self.training)
 
     def loss(self, model: nn.Module, rows: Tensor, generator: torch.Generator) -> Tensor:
-        """Mean class-weighted cross-entropy of augmented pictures, blended where so set."""
+        """Mean class-weighted cross-entropy of augmented pictures."""
         findings = self.training[rows]
         owner, picture = self._shown(findings, generator)
         views = self.store.views[picture]
@@ -49,12 +48,6 @@ class GradeTask:
         flip &= self.store.family[findings] == CANAL
         flipped = flip[owner][:, None, None, None].to(self.device)
         pictures = torch.where(flipped, mirror(pictures, views), pictures)
-        labels = self.store.labels[findings]
-        shares = functional.one_hot(labels, 3).float()
-        if self.recipe.grader.mixup:
-            kind = self.store.family[findings][owner] * len(View) + views
-            blend = Blend.draw(owner, kind, self.recipe.grader.mixup, generator)
-            pictures, shares = blend.pictures(pictures), blend.labels(labels)
         logits = model(
             pictures,
             owner.to(self.device),
@@ -62,7 +55,8 @@ class GradeTask:
             self.store.family[findings].to(self.device),
             self.store.level[findings].to(self.device),
         )
-        return self._cross_entropy(logits.float(), shares.to(self.device))
+        labels = self.store.labels[findings].to(self.device)
+        return functional.cross_entropy(logits.float(), labels, weight=self.weights)
 
     def validate(self, model: nn.Module) -> Mapping[str, float]:
         """Loss (weights 1, 2, 4 and none) and accuracy on the calibration patients."""
@@ -101,11 +95,6 @@ class GradeTask:
         rate = self.recipe.grader.augmentation.view_dropout
         hidden = several & torch.where(first, hide[owner] < rate / 2, hide[owner] > 1 - rate / 2)
         return owner[~hidden], picture[~hidden]
-
-    def _cross_entropy(self, logits: Tensor, shares: Tensor) -> Tensor:
-        """torch's weighted mean, for labels `[n, 3]` that are shares of the severities."""
-        weighted = shares * self.weights
-        return -(weighted * logits.log_softmax(1)).sum() / weighted.sum()
 
     def _augmented(self, pictures: Tensor, generator: torch.Generator) -> Tensor:
         crops, settings = self.recipe.crops, self.recipe.grader.augmentation

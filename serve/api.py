@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.exceptions import RequestValidationError
@@ -13,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from serve.answer import ModelAnswer
 from serve.board import Board
+from serve.described import ANY, body, problems
 from serve.desk import Desk, Grading, Noting
 from serve.dicomweb import dicomweb_routes
 from serve.gather import Gathering, Send
@@ -20,14 +20,7 @@ from serve.guard import Guard
 from serve.identity import Callers
 from serve.job_routes import job_routes
 from serve.page_routes import add_page
-from serve.problems import (
-    PROBLEM_JSON,
-    Problem,
-    Refused,
-    on_http_error,
-    on_invalid,
-    on_refused,
-)
+from serve.problems import Problem, Refused, on_http_error, on_invalid, on_refused
 from serve.result_routes import result_routes
 from serve.settings import DicomwebSettings, Limits
 
@@ -35,11 +28,6 @@ __all__ = ["Grading", "make_api", "report_sender"]
 
 READY_S = 5.0
 """A model that does not say within this time what it is, is not ready."""
-
-PROBLEMS: dict[int | str, dict[str, Any]] = {
-    code: {"model": Problem, "content": {PROBLEM_JSON: {}}}
-    for code in (400, 401, 404, 408, 409, 410, 413, 415, 421, 422, 500, 503, 504, 507)
-}
 
 
 def make_api(
@@ -72,7 +60,8 @@ def make_api(
         docs_url=None,  # they load scripts from elsewhere
         redoc_url=None,
         openapi_url="/api/v1/openapi.json",
-        responses=PROBLEMS,
+        responses=problems(*ANY),
+        generate_unique_id_function=lambda route: route.name,
     )
     api.add_exception_handler(Refused, on_refused)
     api.add_exception_handler(HTTPException, on_http_error)
@@ -106,19 +95,19 @@ def _add_state_routes(api: FastAPI, grading: Grading) -> None:
         """Whether the process answers at all."""
         return {"status": "alive"}
 
-    @api.get("/readyz")
+    @api.get("/readyz", responses=problems(503))
     async def readyz() -> dict[str, str]:
         """Whether studies can be graded: the model is loaded and has passed its self-test."""
         return {"status": "ready", "bundle": (await _model(grading)).bundle}
 
-    @api.get("/api/v1/model")
+    @api.get("/api/v1/model", responses=problems(503))
     async def model() -> ModelAnswer:
         """The model: its card, what it was trained on, and how its self-test went."""
         return await _model(grading)
 
 
 def _add_metrics(api: FastAPI, scrape: Callable[[], str] | None) -> None:
-    kinds: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {}}}}
+    kinds = body("text/plain") | problems(404)
 
     @api.get("/metrics", response_class=Response, responses=kinds)
     async def metrics() -> Response:

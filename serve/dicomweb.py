@@ -13,6 +13,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydicom.dataset import Dataset
 
+from serve.described import UPLOAD, Answers, problems
 from serve.gather import Gathering
 from serve.instances import Received, receive_parts, recognised
 from serve.job_routes import Room
@@ -37,8 +38,8 @@ BODY: dict[str, Any] = {
         },
     }
 }
-ANSWERS: dict[int | str, dict[str, Any]] = {
-    code: {"description": words, "content": {DICOM_JSON: {}}}
+ANSWERS: Answers = problems(*UPLOAD) | {
+    code: {"description": words, "content": {DICOM_JSON: {"schema": {"type": "object"}}}}
     for code, words in (
         (200, "All instances were taken"),
         (202, "Some instances were refused"),

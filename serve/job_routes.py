@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect
 from lumbar.domain import View
 from serve.answer import Answer
 from serve.board import Board
+from serve.described import ENDED_BADLY, KEPT_JOB, UPLOAD, body, form, links, problems, stream
 from serve.desk import Desk
 from serve.events import events
 from serve.feedback import Noted, Remark
@@ -23,23 +24,8 @@ from serve.problems import Problem, Refused, problem_response
 from serve.settings import Limits
 from serve.upload import receive_upload
 
-__all__ = ["FORM", "job_routes", "valued"]
+__all__ = ["job_routes", "valued"]
 
-FORM: dict[str, Any] = {
-    "requestBody": {
-        "required": True,
-        "content": {
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "file": {"type": "array", "items": {"type": "string", "format": "binary"}}
-                    },
-                }
-            }
-        },
-    }
-}
 Found = TypeVar("Found")
 Wait = Annotated[
     float | None,
@@ -58,8 +44,12 @@ def job_routes(board: Board, desk: Desk, limits: Limits) -> APIRouter:
     @routes.post(
         "/grade",
         response_model=Answer,
-        responses={202: {"model": JobList}},
-        openapi_extra=FORM,
+        responses={
+            200: {"links": links("/job")},
+            202: {"model": JobList, "links": links("/jobs/0/id")},
+            **problems(*UPLOAD, *ENDED_BADLY),
+        },
+        openapi_extra=form(),
     )
     async def grade(
         request: Request,
@@ -84,7 +74,13 @@ def job_routes(board: Board, desk: Desk, limits: Limits) -> APIRouter:
             jobs = [ended]
         return _accepted(jobs, response)
 
-    @routes.post("/jobs", status_code=202, response_model=JobList, openapi_extra=FORM)
+    @routes.post(
+        "/jobs",
+        status_code=202,
+        response_model=JobList,
+        responses={202: {"links": links("/jobs/0/id")}, **problems(*UPLOAD)},
+        openapi_extra=form(),
+    )
     async def send(request: Request, response: Response, view: Told = None) -> Response:
         """Have studies graded: each of them becomes a job, which is answered at once."""
         owner = owner_of(request, response)
@@ -98,12 +94,12 @@ def job_routes(board: Board, desk: Desk, limits: Limits) -> APIRouter:
         owner = owner_of(request)
         return JobList(jobs=tuple(await board.jobs(owner)) if owner else ())
 
-    @routes.get("/jobs/{job_id}")
+    @routes.get("/jobs/{job_id}", responses=problems(*KEPT_JOB))
     async def see(request: Request, job_id: str) -> Job:
         """A job: its state, how far it is, its headline once it is done, or why it failed."""
         return valued(await board.job(job_id, owner_of(request)))
 
-    @routes.delete("/jobs/{job_id}", status_code=204)
+    @routes.delete("/jobs/{job_id}", status_code=204, responses=problems(*KEPT_JOB))
     async def erase(request: Request, job_id: str) -> Response:
         """Stop a job's work and erase all that is kept of it."""
         problem = await desk.erase(job_id, owner_of(request))
@@ -112,7 +108,7 @@ def job_routes(board: Board, desk: Desk, limits: Limits) -> APIRouter:
     @routes.get(
         "/jobs/{job_id}/events",
         response_class=StreamingResponse,
-        responses={200: {"content": {"text/event-stream": {}}}},
+        responses=stream() | problems(*KEPT_JOB),
     )
     async def follow(request: Request, job_id: str) -> StreamingResponse:
         """Server-sent events: `progress` with the job at each change, last `done` or `failed`."""
@@ -121,16 +117,12 @@ def job_routes(board: Board, desk: Desk, limits: Limits) -> APIRouter:
         stream = events(board, job_id, owner, limits.receive_s + limits.study_s)
         return StreamingResponse(stream, media_type="text/event-stream")
 
-    @routes.post("/jobs/{job_id}/feedback", status_code=201)
+    @routes.post("/jobs/{job_id}/feedback", status_code=201, responses=problems(400, *ENDED_BADLY))
     async def remark(request: Request, job_id: str, remark: Remark) -> Noted:
         """Say which grade a reader sees in a finding; kept with the study's own id alone."""
         return valued(await board.remark(job_id, owner_of(request), remark))
 
-    @routes.get(
-        "/feedback.csv",
-        response_class=Response,
-        responses={200: {"content": {"text/csv": {}}}},
-    )
+    @routes.get("/feedback.csv", response_class=Response, responses=body("text/csv"))
     async def remarks(request: Request) -> Response:
         """What the caller has said of findings, as CSV."""
         return Response(await board.remarks(owner_of(request)), media_type="text/csv")

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
+from starlette.routing import compile_path
 
 from lumbar.errors import FormatError, InputError
 
@@ -24,6 +25,8 @@ HOW_TO_SEND = (
     "send one multipart/form-data request with the files of one study: "
     "curl -F file=@study.zip <address>/api/v1/grade"
 )
+
+ROUTES = "the routes and what they take are listed in /api/v1/openapi.json"
 
 
 class Problem(BaseModel):
@@ -101,14 +104,33 @@ async def on_refused(_: Request, error: Exception) -> JSONResponse:
     return problem_response(error.problem)
 
 
-async def on_http_error(_: Request, error: Exception) -> JSONResponse:
+async def on_http_error(request: Request, error: Exception) -> JSONResponse:
     """Handler of Starlette's own errors: no such route, no such method, a broken form."""
     assert isinstance(error, HTTPException)
     name, title, hint = _HTTP.get(error.status_code, ("http", "Request refused", HOW_TO_SEND))
+    if error.status_code == 400 and not _is_form(request):
+        hint = ROUTES
     problem = Problem.of(name, error.status_code, title, str(error.detail), hint)
     response = problem_response(problem)
     response.headers.update(dict(error.headers or {}))
+    if error.status_code == 405 and (methods := _methods(request)):
+        response.headers["Allow"] = ", ".join(methods)
     return response
+
+
+def _is_form(request: Request) -> bool:
+    return request.headers.get("content-type", "").startswith("multipart/")
+
+
+def _methods(request: Request) -> list[str]:
+    """What a path takes; Starlette's own answer names the first of its routes alone."""
+    described: dict[str, dict[str, Any]] = request.app.openapi()["paths"]
+    return sorted(
+        method.upper()
+        for path, methods in described.items()
+        if compile_path(path)[0].match(request.url.path)
+        for method in methods
+    )
 
 
 async def on_invalid(_: Request, error: Exception) -> JSONResponse:
@@ -123,6 +145,6 @@ async def on_invalid(_: Request, error: Exception) -> JSONResponse:
 
 _HTTP = {
     400: ("malformed", "Malformed request", HOW_TO_SEND),
-    404: ("no-such-route", "No such route", "the routes are listed in /api/v1/openapi.json"),
-    405: ("method", "Method not allowed", "the routes are listed in /api/v1/openapi.json"),
+    404: ("no-such-route", "No such route", ROUTES),
+    405: ("method", "Method not allowed", ROUTES),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 from lumbar.domain import Condition, Level
 from serve.answer import Answer
 from serve.board import Board
+from serve.described import ENDED_BADLY, body, problems
 from serve.forms import FORM_OF, KINDS, written
 from serve.heat import heat_name
 from serve.identity import owner_of
@@ -20,15 +21,24 @@ from serve.problems import Problem, Refused
 
 __all__ = ["result_routes"]
 
-FORMS: dict[int | str, dict[str, Any]] = {200: {"content": {kind: {} for kind in FORM_OF}}}
-PNG: dict[int | str, dict[str, Any]] = {200: {"content": {"image/png": {}}}}
+FORMS = body(*(kind for kind in FORM_OF if kind != KINDS["json"]))
+PNG = body("image/png")
+Told = Annotated[
+    str | None,
+    Query(
+        description="centre and width, two numbers",
+        examples=["300,600"],
+        # Said and not checked by it: `_window` has better words.
+        json_schema_extra={"pattern": r"^-?\d{1,8}(\.\d+)?,([1-9]\d{0,7}(\.\d+)?|0\.\d*[1-9])$"},
+    ),
+]
 KEPT = "private, max-age=3600, immutable"
 """A slice never changes; a browser need not ask twice while its user scrolls."""
 
 
 def result_routes(board: Board) -> APIRouter:
     """`/jobs/{id}/result`, `/series`, slices and heat maps."""
-    routes = APIRouter(prefix="/api/v1/jobs/{job_id}")
+    routes = APIRouter(prefix="/api/v1/jobs/{job_id}", responses=problems(*ENDED_BADLY))
 
     @routes.get("/result", response_model=Answer, responses=FORMS)
     async def result(request: Request, job_id: str) -> Response:
@@ -40,17 +50,17 @@ def result_routes(board: Board) -> APIRouter:
         """The findings of the study, as `POST /grade` answers them."""
         return await _written(request, job_id, "json")
 
-    @routes.get("/result.csv", response_class=Response, responses=_kind("text/csv"))
+    @routes.get("/result.csv", response_class=Response, responses=body("text/csv"))
     async def result_table(request: Request, job_id: str) -> Response:
         """The findings as CSV: 25 rows, then those of lone slices."""
         return await _written(request, job_id, "csv")
 
-    @routes.get("/result.html", response_class=Response, responses=_kind("text/html"))
+    @routes.get("/result.html", response_class=Response, responses=body("text/html"))
     async def result_page(request: Request, job_id: str) -> Response:
         """The findings as one HTML file, ready to print."""
         return await _written(request, job_id, "html")
 
-    @routes.get("/result.dcm", response_class=Response, responses=_kind("application/dicom"))
+    @routes.get("/result.dcm", response_class=Response, responses=body("application/dicom"))
     async def result_report(request: Request, job_id: str) -> Response:
         """The findings as a DICOM Structured Report (TID 1500) of the study's patient."""
         return await _written(request, job_id, "dcm")
@@ -75,7 +85,7 @@ def result_routes(board: Board) -> APIRouter:
         job_id: str,
         series: int,
         number: int,
-        window: Annotated[str | None, Query(description="center,width")] = None,
+        window: Told = None,
     ) -> Response:
         """A slice in the file's own matrix, 8 bits, through `window` or else the series' own."""
         told = None if window is None else _window(window)
@@ -92,10 +102,6 @@ def result_routes(board: Board) -> APIRouter:
         return Response(data, media_type="image/png", headers={"Cache-Control": KEPT})
 
     return routes
-
-
-def _kind(kind: str) -> dict[int | str, dict[str, Any]]:
-    return {200: {"content": {kind: {}}}}
 
 
 def _accepted(request: Request) -> str:

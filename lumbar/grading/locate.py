@@ -275,7 +275,6 @@ def _width_mm(series: Series) -> float:
 
 def _centre(series: Series) -> Array:
     """The middle of a stack in patient mm: the mid-line's best guess without a T2 series."""
-    plane = series.instances[len(series) // 2].plane
-    assert plane is not None
-    rows, columns = series.instances[len(series) // 2].shape
-    return plane.to_world(((columns - 1) / 2, (rows - 1) / 2))
+    middle = series.instances[len(series) // 2]
+    assert middle.plane is not None
+    return middle.plane.centre_mm(middle.shape)

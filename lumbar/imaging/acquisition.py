@@ -1,7 +1,8 @@
 """How a picture was taken: what its contrast is known by, from plain and from Enhanced MR files.
 
 Plain files keep these attributes in the data set (PS3.3 C.8.3.1, MR Image), Enhanced MR ones in
-functional groups a frame (C.8.13.5) and the MR Pulse Sequence module (C.8.13.4).
+functional groups a frame (C.8.13.5) and the MR Pulse Sequence module (C.8.13.4), Legacy Converted
+ones as plain files do, in groups for the purpose (`frames.holder`).
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable
 from pydicom.dataset import Dataset
 
 from lumbar.imaging import attributes
-from lumbar.imaging.frames import group
+from lumbar.imaging.frames import group, holder
 
 __all__ = [
     "echo_ms",
@@ -28,20 +29,21 @@ __all__ = [
 def echo_ms(dataset: Dataset, frame: int | None) -> float | None:
     """TE; of an Enhanced MR frame the effective one."""
     effective = attributes.number(group(dataset, "MREchoSequence", frame), "EffectiveEchoTime")
-    return effective if effective is not None else attributes.number(dataset, "EchoTime")
+    return effective if effective is not None else _number(dataset, "EchoTime", frame)
 
 
 def repetition_ms(dataset: Dataset, frame: int | None) -> float | None:
     """TR."""
     timing = group(dataset, "MRTimingAndRelatedParametersSequence", frame)
-    return attributes.number(timing, "RepetitionTime")
+    told = attributes.number(timing, "RepetitionTime")
+    return told if told is not None else _number(dataset, "RepetitionTime", frame)
 
 
 def inversion_ms(dataset: Dataset, frame: int | None) -> float | None:
     """TI, None without an inversion pulse."""
     modifier = group(dataset, "MRModifierSequence", frame)
     times = attributes.number(modifier, "InversionTimes") if frame is not None else None
-    return times if times is not None else attributes.number(dataset, "InversionTime")
+    return times if times is not None else _number(dataset, "InversionTime", frame)
 
 
 def image_type(dataset: Dataset, frame: int | None) -> tuple[str, ...]:
@@ -57,21 +59,31 @@ def weighting(dataset: Dataset, frame: int | None) -> str:
     return (told or attributes.text(dataset, "AcquisitionContrast")).upper()
 
 
-def is_gradient_echo(dataset: Dataset) -> bool:
+def is_gradient_echo(dataset: Dataset, frame: int | None) -> bool:
     """Whether a gradient alone makes the echo, by ScanningSequence or EchoPulseSequence."""
-    kinds = {v.upper() for v in attributes.strings(dataset, "ScanningSequence")}
+    kinds = _words(dataset, "ScanningSequence", frame)
     pulse = attributes.text(dataset, "EchoPulseSequence").upper()
     return pulse == "GRADIENT" or ("GR" in kinds and "SE" not in kinds)
 
 
 def fat_is_saturated(dataset: Dataset, frame: int | None) -> bool:
     """Whether ScanOptions or SpectrallySelectedSuppression say that fat is saturated."""
-    if "FS" in {v.upper() for v in attributes.strings(dataset, "ScanOptions")}:
+    if "FS" in _words(dataset, "ScanOptions", frame):
         return True
     modifier = group(dataset, "MRModifierSequence", frame)
     return "FAT" in attributes.text(modifier, "SpectrallySelectedSuppression").upper()
 
 
-def joined(dataset: Dataset, keywords: Iterable[str]) -> str:
+def joined(dataset: Dataset, keywords: Iterable[str], frame: int | None = None) -> str:
     """The values of several text attributes with a blank between."""
-    return " ".join(filter(None, (attributes.text(dataset, keyword) for keyword in keywords)))
+    told = (attributes.text(holder(dataset, keyword, frame), keyword) for keyword in keywords)
+    return " ".join(filter(None, told))
+
+
+def _number(dataset: Dataset, keyword: str, frame: int | None) -> float | None:
+    return attributes.number(holder(dataset, keyword, frame), keyword)
+
+
+def _words(dataset: Dataset, keyword: str, frame: int | None) -> set[str]:
+    """The values of an attribute in capitals."""
+    return {v.upper() for v in attributes.strings(holder(dataset, keyword, frame), keyword)}

@@ -57,13 +57,15 @@ def decode_frame(dataset: Dataset, header: Header) -> Instance:
     """
     promised = pixel_format(dataset, header.source)
     pixels, inverted = grey_values(dataset, promised, header.frame or 0)
+    pixels = rescaled(pixels, dataset, promised, header.frame)
     if inverted:
-        np.subtract(np.float32(_sum_of_limits(promised)), pixels, out=pixels)
+        limits = rescaled(_limits(promised), dataset, promised, header.frame)
+        np.subtract(limits.sum(), pixels, out=pixels)
     return Instance(
         header.series_id,
         header.instance_id,
         header.source,
-        rescaled(pixels, dataset, promised, header.frame),
+        pixels,
         header.plane,
         header.number,
         header.aspect,
@@ -121,10 +123,16 @@ def _through_table(pixels: Picture, dataset: Dataset, promised: PixelFormat) -> 
 
 
 def _coloured(dataset: Dataset, stored: Values, promised: PixelFormat) -> Values:
+    """Colours `[rows, columns, 3]` of indices, as bright as samples of the stored bits would be.
+
+    A palette has bits of its own, often 16 where its indices have 8 (C.7.6.3.1.5).
+    """
     from pydicom.pixels.processing import apply_color_lut
 
     try:
-        return apply_color_lut(stored, dataset)[..., :3]
+        bits = int(attributes.numbers(dataset, "RedPaletteColorLookupTableDescriptor")[2])
+        colours = apply_color_lut(stored, dataset)[..., :3]
+        return colours * np.float32((2**promised.stored - 1) / (2**bits - 1))
     except Exception as error:
         raise promised.refused(
             "its colour palette is missing or damaged; export it in grey"
@@ -137,6 +145,7 @@ def _luminance(colour: Values) -> Picture:
     return np.asarray(colour.astype(np.float32) @ weights)
 
 
-def _sum_of_limits(promised: PixelFormat) -> int:
-    """Lowest plus highest storable value: what MONOCHROME1 is subtracted from."""
-    return -1 if promised.signed else (1 << promised.stored) - 1
+def _limits(promised: PixelFormat) -> Picture:
+    """Lowest and highest storable value: MONOCHROME1 is turned round between them."""
+    lowest = -(1 << promised.stored - 1) if promised.signed else 0
+    return np.array([lowest, lowest + (1 << promised.stored) - 1], np.float32)

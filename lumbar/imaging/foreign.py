@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydicom.dataset import Dataset
 
 from lumbar.imaging import attributes
+from lumbar.imaging.frames import holder
 
 __all__ = ["has_matrix", "why_foreign"]
 
@@ -25,7 +26,9 @@ def why_foreign(dataset: Dataset) -> str:
     meta = getattr(dataset, "file_meta", None)
     kind = attributes.text(meta, "MediaStorageSOPClassUID") if meta is not None else ""
     modality = attributes.text(dataset, "Modality")
-    part = attributes.text(dataset, "BodyPartExamined").upper()
+    frame = 0 if "PerFrameFunctionalGroupsSequence" in dataset else None
+    place = holder(dataset, "BodyPartExamined", frame)
+    part = attributes.text(place, "BodyPartExamined").upper()
     if kind == _DIRECTORY or "DirectoryRecordSequence" in dataset:
         return "a directory of files (DICOMDIR), no picture"
     if modality not in ("", "MR"):

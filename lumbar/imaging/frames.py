@@ -6,7 +6,7 @@ from pydicom.dataset import Dataset
 
 from lumbar.imaging import attributes
 
-__all__ = ["frame_count", "group"]
+__all__ = ["frame_count", "group", "holder"]
 
 
 def frame_count(dataset: Dataset) -> int:
@@ -28,4 +28,25 @@ def group(dataset: Dataset, keyword: str, frame: int | None) -> Dataset:
         item = attributes.inner(holder, keyword) if holder is not None else None
         if item is not None:
             return item
+    return dataset
+
+
+_CONVERTED = (
+    "UnassignedPerFrameConvertedAttributesSequence",
+    "UnassignedSharedConvertedAttributesSequence",
+)
+
+
+def holder(dataset: Dataset, keyword: str, frame: int | None) -> Dataset:
+    """The data set or item that holds an attribute of plain files for one frame.
+
+    A Legacy Converted Enhanced MR file keeps what its plain files said, and Enhanced ones have no
+    place for, in groups of their own (C.7.6.16.2.25.1 and .2). Where nothing holds it: the data
+    set.
+    """
+    if frame is not None and not attributes.has(dataset, keyword):
+        for converted in _CONVERTED:
+            item = group(dataset, converted, frame)
+            if attributes.has(item, keyword):
+                return item
     return dataset

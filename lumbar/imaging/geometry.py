@@ -78,6 +78,11 @@ class Plane:
         d, e, f = self.along_column.tolist()
         return np.array([b * f - c * e, c * d - a * f, a * e - b * d])
 
+    def centre_mm(self, shape: tuple[int, int]) -> Vector:
+        """Patient mm `[3]` of the middle of a picture of `shape` (rows, columns)."""
+        rows, columns = shape
+        return self.to_world([(columns - 1) / 2, (rows - 1) / 2])
+
     def to_world(self, points_px: ArrayLike) -> Vector:
         """Patient mm `[..., 3]` of pixel points `[..., 2]` (column, row)."""
         points = np.asarray(points_px, np.float64)

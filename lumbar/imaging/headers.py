@@ -39,7 +39,8 @@ class Header:
 
     `plane` is None where the geometry is missing or contradicts itself; `plane_reason` says why.
     `normal` and `origin_mm` are there whenever orientation and position are, spacing or not.
-    `patient` is a hash of PatientID, for telling patients apart and for nothing else.
+    `patient` is a hash of PatientID, for telling patients apart and for nothing else; behind a dot
+    that of its issuer, which a workstation's files may lack.
     `echo_ms`, `repetition_ms`, `inversion_ms` are TE, TR, TI, `weighting` AcquisitionContrast;
     `agent`: a contrast agent was given.
     `frame` is the frame's index in a multi-frame file, None in a plain one.
@@ -126,16 +127,16 @@ def _header(dataset: Dataset, source: str, frame: int | None) -> Header:
         origin_mm=place.origin_mm,
         patient=_patient(dataset),
         description=attributes.text(dataset, "SeriesDescription"),
-        protocol=attributes.text(dataset, "ProtocolName"),
+        protocol=acquisition.joined(dataset, ("ProtocolName",), frame),
         sequence=acquisition.joined(
-            dataset, ("SequenceName", "PulseSequenceName", "ScanningSequence")
+            dataset, ("SequenceName", "PulseSequenceName", "ScanningSequence"), frame
         ),
         echo_ms=acquisition.echo_ms(dataset, frame),
         repetition_ms=acquisition.repetition_ms(dataset, frame),
         inversion_ms=acquisition.inversion_ms(dataset, frame),
         image_type=acquisition.image_type(dataset, frame),
         weighting=acquisition.weighting(dataset, frame),
-        gradient_echo=acquisition.is_gradient_echo(dataset),
+        gradient_echo=acquisition.is_gradient_echo(dataset, frame),
         fat_saturated=acquisition.fat_is_saturated(dataset, frame),
         agent=bool(attributes.text(dataset, "ContrastBolusAgent")),
         frame=frame,
@@ -177,8 +178,10 @@ def _place(dataset: Dataset, frame: int | None) -> _Place:
 
 
 def _patient(dataset: Dataset) -> str:
-    identity = acquisition.joined(dataset, ("PatientID", "IssuerOfPatientID"))
-    return hashlib.sha256(identity.encode()).hexdigest()[:16] if identity else ""
+    """Hash of PatientID and, behind a dot, of its issuer where one is told."""
+    told = (attributes.text(dataset, key) for key in ("PatientID", "IssuerOfPatientID"))
+    identity, issuer = (hashlib.sha256(t.encode()).hexdigest()[:16] if t else "" for t in told)
+    return f"{identity}.{issuer}" if identity and issuer else identity
 
 
 def _uid(dataset: Dataset, keyword: str) -> str:

@@ -55,11 +55,10 @@ def neighbours(
     A block that `others` hold the rest of goes on there: scanners store one stack in two series.
     """
     blocks = series.blocks or (0,) * len(series)
-    first = blocks.index(blocks[index])
     block = _blocks(series)[blocks[index]]
     before, behind = _rest(block, others, -1), _rest(block, others, 1)
     run = (*before, *block, *behind)
-    at = len(before) + index - first
+    at = len(before) + blocks[:index].count(blocks[index])
     return tuple(run[min(max(at + step, 0), len(run) - 1)] for step in range(-k, k + 1))
 
 
@@ -110,6 +109,5 @@ def _steps(block: Block, normal: NDArray[np.float64]) -> list[float]:
 
 
 def _centre(instance: Instance) -> NDArray[np.float64]:
-    rows, columns = instance.shape
     assert instance.plane is not None
-    return instance.plane.to_world([(columns - 1) / 2, (rows - 1) / 2])
+    return instance.plane.centre_mm(instance.shape)

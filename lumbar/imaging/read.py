@@ -9,11 +9,12 @@ from pathlib import Path
 
 from lumbar.domain import View
 from lumbar.errors import FormatError, InputError
-from lumbar.imaging.assemble import Stack, arrange, one_patient, rank
+from lumbar.imaging.assemble import arrange, one_patient
 from lumbar.imaging.files import Files, FolderFiles, open_files
 from lumbar.imaging.find import find_in, find_studies, series_of
 from lumbar.imaging.headers import Header
 from lumbar.imaging.look import Recognise, odd_ones_out, refuse_other_pictures, role_by_look
+from lumbar.imaging.rank import Stack, rank
 from lumbar.imaging.reader import Decoded, Reader, instances, reader_of, set_aside
 from lumbar.imaging.resample import frame_of
 from lumbar.imaging.roles import Role, role_from_headers, role_named

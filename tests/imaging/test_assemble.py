@@ -12,7 +12,8 @@ from directions import AXIAL, SAGITTAL
 
 from lumbar.domain import View
 from lumbar.errors import InputError
-from lumbar.imaging.assemble import Stack, arrange, one_patient, rank
+from lumbar.imaging.assemble import arrange, one_patient
+from lumbar.imaging.rank import Stack, rank
 from lumbar.imaging.roles import Role
 
 
@@ -186,6 +187,27 @@ def test_the_finer_of_two_matrices_at_one_place_is_kept(make_header) -> None:
     assert [a.file for a in aside] == ["coarse"]
 
 
-def test_two_stations_in_one_plane_are_both_kept(make_header) -> None:
-    made = [make_header((0.0, 0.0, z), source=str(z)) for z in (0.0, -200.0)]
-    assert len(arrange(made)[0]) == 2
+def test_stations_side_by_side_are_blocks_whose_slices_lie_between_each_others(
+    make_header,
+) -> None:
+    """A long field of view in one series; positions of one plane differ by their rounding."""
+    made = [
+        make_header((4.0 * n + shift, 0.0, z), source=f"{n} {z}")
+        for n in range(5)
+        for z, shift in ((0.0, 0.0), (-200.0, 0.001))
+    ]
+    copy = replace(made[4], source="copy")
+    ordered, blocks, aside = arrange([*made[::-1], copy])
+    assert len(ordered) == 10
+    assert [a.file for a in aside] in (["copy"], [made[4].source])
+    assert [round(x / 4) for x, _, _ in positions(ordered)] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
+    of_station = {
+        z: {b for h, b in zip(ordered, blocks, strict=True) if h.plane.origin_mm[2] == z}
+        for z in (0.0, -200.0)
+    }
+    assert sorted(of_station.values(), key=min) == [{0}, {1}]
+
+
+def test_centres_that_wander_along_a_stack_make_no_stations(make_header) -> None:
+    made = [make_header((0.0, 6.0 * n, -4.0 * n), AXIAL) for n in range(6)]
+    assert arrange(made)[1] == (0,) * 6

@@ -173,6 +173,27 @@ def test_enhanced_frames_say_how_they_were_taken(make_dataset) -> None:
         assert header.image_type == ("ORIGINAL", "PRIMARY", "M")
 
 
+def test_converted_plain_files_say_what_they_said(make_dataset) -> None:
+    """What highdicom and PACS write who turn a series into one Legacy Converted file."""
+    dataset = enhanced(make_dataset, 2)
+    shared, told = Dataset(), [Dataset(), Dataset()]
+    shared.ProtocolName, shared.ScanOptions, shared.RepetitionTime = "LWS", ["FS"], "4000"
+    (groups,) = dataset.SharedFunctionalGroupsSequence
+    groups.UnassignedSharedConvertedAttributesSequence = Sequence([shared])
+    for n, (item, own) in enumerate(
+        zip(dataset.PerFrameFunctionalGroupsSequence, told, strict=True)
+    ):
+        own.EchoTime, own.InversionTime, own.ScanningSequence = str(20 + n), "160", ["SE", "IR"]
+        item.UnassignedPerFrameConvertedAttributesSequence = Sequence([own])
+    headers = headers_of(dataset, "converted.dcm")
+    assert [header.echo_ms for header in headers] == [20, 21]
+    assert {(h.repetition_ms, h.inversion_ms, h.protocol) for h in headers} == {(4000, 160, "LWS")}
+    assert all(h.fat_saturated and not h.gradient_echo for h in headers)
+    shared.BodyPartExamined = "KNEE"
+    with pytest.raises(FormatError, match="shows the knee"):
+        headers_of(dataset, "converted.dcm")
+
+
 def test_plain_files_say_how_they_were_taken(make_dicom) -> None:
     (header,) = read_headers(
         make_dicom(

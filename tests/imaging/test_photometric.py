@@ -75,6 +75,19 @@ def test_bar_16_a_palette_is_looked_up_and_made_grey(make_dataset) -> None:
     assert np.allclose(shown, tables.T[indices] @ GREY, atol=1e-3)
 
 
+def test_a_palette_of_sixteen_bits_is_shown_from_black_to_white(make_dataset) -> None:
+    from lumbar.imaging import displayed
+    from lumbar.imaging.headers import headers_of
+
+    dataset = make_dataset((RAMP % 4).astype(np.uint8), PhotometricInterpretation="PALETTE COLOR")
+    table = np.array([0, 21845, 43690, 65535], np.uint16)
+    for name in ("Red", "Green", "Blue"):
+        setattr(dataset, f"{name}PaletteColorLookupTableDescriptor", [4, 0, 16])
+        setattr(dataset, f"{name}PaletteColorLookupTableData", table.tobytes())
+    (header,) = headers_of(dataset, "a")
+    assert np.array_equal(np.unique(displayed(dataset, header)), [0, 85, 170, 255])
+
+
 def test_bar_16_a_palette_without_its_table_is_refused(make_dicom) -> None:
     data = make_dicom(RAMP, PhotometricInterpretation="PALETTE COLOR")
     with pytest.raises(DecodeError, match=r"a\.dcm: its colour palette is missing"):
@@ -136,4 +149,17 @@ def test_a_modality_table_takes_the_place_of_a_rescale(make_dataset) -> None:
     item["LUTDescriptor"].VR = item["LUTData"].VR = "US"
     dataset.ModalityLUTSequence = Sequence([item])
     expected = np.array([100, 300, 700, 1500])[RAMP % 4]
+    assert np.array_equal(decode_instance(file_bytes(dataset), "a").pixels, expected)
+    dataset.PhotometricInterpretation = "MONOCHROME1"  # what is stored is looked up, then inverted
+    assert np.array_equal(decode_instance(file_bytes(dataset), "a").pixels, 1600 - expected)
+
+
+@pytest.mark.parametrize("signed", [False, True])
+def test_an_inverted_picture_is_rescaled_as_its_stored_values_are(make_dataset, signed) -> None:
+    stored = RAMP.astype(np.int16) - 300 if signed else RAMP
+    dataset = make_dataset(
+        stored, PhotometricInterpretation="MONOCHROME1", RescaleSlope=2, RescaleIntercept=-7
+    )
+    lowest, highest = (-2048, 2047) if signed else (0, 4095)
+    expected = 2.0 * (lowest + highest - stored) - 7
     assert np.array_equal(decode_instance(file_bytes(dataset), "a").pixels, expected)

@@ -144,6 +144,17 @@ def test_two_patients_under_one_study_are_refused(tmp_path: Path, stack_of_files
         read_study(write(tmp_path, stack_of_files() | other))
 
 
+def test_who_issued_the_patients_number_need_not_be_told_by_every_file(
+    tmp_path: Path, stack_of_files
+) -> None:
+    files = stack_of_files(IssuerOfPatientID="one hospital")
+    files["3/5.dcm"] = stack_of_files()["3/5.dcm"]
+    assert [len(series) for series in read_study(write(tmp_path, files)).series] == [5, 5, 5]
+    files["3/4.dcm"] = stack_of_files(IssuerOfPatientID="another hospital")["3/4.dcm"]
+    with pytest.raises(InputError, match="2 different PatientIDs"):
+        read_study(write(tmp_path, files))
+
+
 def test_several_studies_are_listed_one_by_one_and_not_read_as_one(
     tmp_path: Path, stack_of_files
 ) -> None:

@@ -141,6 +141,11 @@ def test_neighbours_repeat_the_outermost_slice_and_stay_in_their_block() -> None
     assert neighbours(stack, 2, 1) == (c, c, d)
 
 
+def test_neighbours_are_of_the_same_station_where_two_lie_side_by_side() -> None:
+    made = series(8, 8, 4, 4, 0, 0, blocks=(0, 1, 0, 1, 0, 1))
+    assert neighbours(made, 3, 1) == made.instances[1::2]
+
+
 def test_a_stack_stored_in_two_series_goes_on_in_the_other() -> None:
     upper, lower = series(8, 4), series(0, -4, -8)
     assert neighbours(upper, 1, 1, [lower]) == (*upper.instances, lower.instances[0])

@@ -204,8 +204,9 @@ def _say(address: str, folder: Path) -> None:
     from serve.example import write_example
 
     print(f"ready at {address} - Research use only - not a medical device")
-    print("try it, with a synthetic study:")
-    for command in write_example(folder).commands(address):
+    example = write_example(folder)
+    print(f"try it with a synthetic study: open the page and drop {example.archive} on it, or")
+    for command in example.commands(address):
         print(f"  {command}")
     print("Ctrl-C stops it", flush=True)
 

@@ -22,6 +22,7 @@ from lumbar.domain import (
     UnsidedFinding,
     View,
 )
+from lumbar.reports.weighed import WEIGHED, likelier
 
 __all__ = ["NUMBERING_UNCERTAIN", "Headline", "Tone", "headline"]
 
@@ -58,7 +59,7 @@ def headline(grades: StudyGrades) -> Headline:
     synthetic = [finding for finding in graded if finding.basis is not Basis.REAL]
     tone = _tone(real, synthetic)
     line = [*_counts(tone, real, synthetic), *_not_assessed(grades)]
-    lines = ["; ".join(line), *_lone(grades.unsided)]
+    lines = ["; ".join(line), *_weighed(graded), *_lone(grades.unsided)]
     named = [*grades.graded(), *(one for one in grades.unsided if one.level is not None)]
     if named and grades.level_numbering is LevelNumbering.UNCERTAIN:
         lines.append(NUMBERING_UNCERTAIN)
@@ -108,6 +109,15 @@ def _outcome(tone: Tone, findings: _Graded, *, first: bool) -> str:
     counts = Counter(_narrow(findings))
     severities = [f"{counts[s]} {s.label}" for s in reversed(Severity) if counts[s]]
     return f"{' and '.join(severities) or 'no degeneration'} in "
+
+
+def _weighed(graded: _Graded) -> list[str]:
+    """How many grades are not the likeliest one, and why."""
+    higher = [one for one in graded if likelier(one.severity, one.probabilities) is not None]
+    if not higher:
+        return []
+    have = "has" if len(higher) == 1 else "have"
+    return [f"{_findings(higher)} {have} a grade above the likeliest one: {WEIGHED}"]
 
 
 def _findings(findings: _Graded) -> str:

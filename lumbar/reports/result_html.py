@@ -21,6 +21,7 @@ from lumbar.reports.figures import FILM_ORDER, disc_picture, short_name
 from lumbar.reports.headline import NUMBERING_UNCERTAIN, Headline, headline
 from lumbar.reports.provenance import Provenance
 from lumbar.reports.result_style import CSS
+from lumbar.reports.weighed import likelier
 
 __all__ = ["result_html", "worst_first"]
 
@@ -143,7 +144,7 @@ def _findings(grades: StudyGrades) -> str:
         _row(
             (f.cell.condition.words, f.cell.level.words),
             (f.severity, f.probabilities),
-            (_TESTED[f.basis], f.reason),
+            (_TESTED[f.basis], _reason(f)),
         )
         for f in worst_first(grades)
     ]
@@ -155,7 +156,7 @@ def _lone(unsided: Iterable[UnsidedFinding]) -> str:
         _row(
             (_unsided_name(f), f.level.words if f.level else "unknown"),
             (f.severity, f.probabilities),
-            (_TESTED[f.basis], f.reason),
+            (_TESTED[f.basis], _reason(f)),
         )
         for f in sorted(unsided, key=lambda f: (-f.severity, -f.probabilities[2]))
     ]
@@ -169,6 +170,14 @@ def _unsided_name(finding: UnsidedFinding) -> str:
         return f"{finding.side.title()} {words}"
     central = finding.family.condition == Condition.SPINAL_CANAL_STENOSIS.value
     return words if central else f"{words}, side unknown"
+
+
+def _reason(finding: Finding | UnsidedFinding) -> str:
+    """Why, and which grade is likelier where it is another; the headline tells the rule."""
+    other = likelier(finding.severity, finding.probabilities)
+    if other is None:
+        return finding.reason
+    return f"{finding.reason}; {other.label} is likelier (why not: see the top)"
 
 
 _TESTED = {Basis.REAL: "yes", Basis.SYNTHETIC: "never", None: ""}

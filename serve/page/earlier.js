@@ -20,10 +20,10 @@ export function Earlier() {
     <p role="status" class="soft">${said}</p>
     ${jobs.length > 0 &&
     html`<h2 id="earlier">Earlier results</h2>
-      <p class="soft">Kept on the server until the time in the last column, or until you erase them.</p>
+      <p class="soft">Kept on the server until the time beside each, or until you erase it.</p>
       <div class="scroll" tabindex="0" role="region" aria-labelledby="earlier">
         <table class="list">
-          <thead><tr><th>Sent</th><th>Study</th><th>Files</th><th>Result</th><th>Kept until</th><th><span class="unseen">Erase</span></th></tr></thead>
+          <thead><tr><th>Study</th><th>Result</th><th>Sent</th><th>Files</th><th>Kept until</th><th><span class="unseen">Erase</span></th></tr></thead>
           <tbody>${jobs.map((job) => html`<${Row} key=${job.id} job=${job} erase=${erase} />`)}</tbody>
         </table>
       </div>`}
@@ -33,10 +33,10 @@ export function Earlier() {
 function Row({ job, erase }) {
   const name = job.study_id ?? "not read yet";
   return html`<tr>
-    <td>${timeWords(job.created)}</td>
     <td><a class="path" href="#/jobs/${job.id}">${name}</a></td>
-    <td>${job.files}</td>
     <td><${Outcome} job=${job} /></td>
+    <td>${timeWords(job.created)}</td>
+    <td>${job.files}</td>
     <td>${timeWords(job.expires)}</td>
     <td><button class="link" onClick=${() => erase(job)} aria-label="Erase the result of ${name}, ${count(job.files, "file")}, sent ${timeWords(job.created)}">Erase</button></td>
   </tr>`;

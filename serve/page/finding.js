@@ -5,7 +5,7 @@ import { Glyph } from "./glyph.js";
 import { placeOn } from "./look.js";
 import { sentence } from "./problem.js";
 import { html, useState } from "./vendor/preact-htm.js";
-import { SEVERITIES, conditionOf, levelOf, percent, shares, toneOf, viewWords } from "./words.js";
+import { SEVERITIES, WEIGHED, conditionOf, levelOf, likelier, percent, shares, toneOf, viewWords } from "./words.js";
 
 const BASES = {
   real: "tested on patients (real)",
@@ -28,7 +28,7 @@ export function FindingCard({ id, finding, series, select }) {
 
 function Shares({ finding }) {
   const all = shares(finding);
-  const likeliest = all.reduce((a, b) => (b.share > a.share ? b : a));
+  const other = likelier(finding);
   return html`
     <table class="shares">
       <caption class="unseen">Probabilities</caption>
@@ -42,8 +42,7 @@ function Shares({ finding }) {
         )}
       </tbody>
     </table>
-    ${likeliest.severity !== finding.severity &&
-    html`<p class="soft">Graded ${finding.severity} though ${likeliest.severity} is likelier: the model's rule counts Moderate twice and Severe four times.</p>`}
+    ${other && html`<p class="weighed"><b aria-hidden="true">↑</b> Graded ${finding.severity} though ${other} is likelier: ${WEIGHED}.</p>`}
   `;
 }
 

@@ -4,7 +4,7 @@ import { Glyph } from "./glyph.js";
 import { Grid } from "./grid.js";
 import { sentence } from "./problem.js";
 import { html } from "./vendor/preact-htm.js";
-import { FILM_ORDER, LEVELS, conditionOf, count, levelOf, levelWords, ownShare, percent, placeOf, sideOf, worstFirst } from "./words.js";
+import { FILM_ORDER, LEVELS, conditionOf, count, levelOf, levelWords, likelier, ownShare, percent, placeOf, sideOf, worstFirst } from "./words.js";
 
 /** Degeneration worst first; the Normal/Mild ones folded away. */
 export function Findings({ order, selected, select }) {
@@ -36,7 +36,7 @@ function List({ findings, selected, select }) {
         <button aria-pressed=${finding === selected} onClick=${() => select(finding)}>
           <${Glyph} severity=${finding.severity} />
           <span class="level">${levelOf(finding)}</span>
-          <span class="what">${conditionOf(finding)}<small>${finding.severity} · ${finding.basis}</small></span>
+          <span class="what">${conditionOf(finding)}<small>${finding.severity}${likelier(finding) && `, though ${likelier(finding)} is likelier`} · ${finding.basis}</small></span>
           <span class="share">${percent(ownShare(finding))}</span>
         </button>
       </li>`,

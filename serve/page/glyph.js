@@ -1,7 +1,7 @@
 /** A grade as colour, letter and shape: circle N, triangle M, square S; a dash for none. */
 
 import { html } from "./vendor/preact-htm.js";
-import { toneOf } from "./words.js";
+import { WEIGHED, toneOf } from "./words.js";
 
 const SHAPES = {
   "Normal/Mild": html`<circle cx="14" cy="14" r="10.5" />`,
@@ -30,8 +30,9 @@ export const ToneMark = ({ tone }) => html`<svg class="tone ${tone}" viewBox="0 
 </svg>`;
 
 /** What the signs mean. */
-export const Legend = () => html`<ul class="legend">
+export const Legend = ({ weighed }) => html`<ul class="legend">
   ${["Normal/Mild", "Moderate", "Severe", null].map(
     (severity) => html`<li><${Glyph} severity=${severity} /> ${severity ?? "Not assessed"}</li>`,
   )}
+  ${weighed && html`<li><b>↑</b> above the likeliest grade: ${WEIGHED}</li>`}
 </ul>`;

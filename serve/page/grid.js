@@ -2,7 +2,7 @@
 
 import { Glyph, Legend } from "./glyph.js";
 import { html, useRef, useState } from "./vendor/preact-htm.js";
-import { FILM_ORDER, LEVELS, findingWords, levelWords, ownShare, percent, placeOf, shares, sideOf, spoken } from "./words.js";
+import { FILM_ORDER, LEVELS, findingWords, levelWords, likelier, ownShare, percent, placeOf, shares, sideOf, spoken } from "./words.js";
 
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
@@ -43,7 +43,7 @@ export function Grid({ findings, selected, select }) {
       <${Basis} findings=${findings} />
     </table>
     <${Readout} finding=${pointed ?? here} />
-    <${Legend} />
+    <${Legend} weighed=${findings.some(likelier)} />
   </div>`;
 }
 
@@ -59,7 +59,7 @@ function CellButton({ finding, current, reached, select, point }) {
     onPointerLeave=${() => point(null)}
   >
     <${Glyph} severity=${finding.severity} />
-    <span class="share">${share === null ? "" : percent(share)}</span>
+    <span class="share">${share === null ? "" : percent(share)}${likelier(finding) && " ↑"}</span>
   </button>`;
 }
 

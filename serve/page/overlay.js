@@ -47,7 +47,7 @@ function Point({ finding, at, left, current, select }) {
 
 /** Letters from the geometry alone; where the file has none, nothing is written. */
 function Sides({ marks, box, fit }) {
-  if (!marks) return html`<text class="side unknown" x=${box.width / 2} y="20">sides unknown: the file has no geometry</text>`;
+  if (!marks) return html`<text class="side unknown" x=${box.width / 2} y=${box.height - 12}>sides unknown: the file has no geometry</text>`;
   // At the picture's edges, or the screen's where it is larger.
   const left = Math.max(0, fit.left) + 16;
   const right = Math.min(box.width, fit.left + fit.width) - 16;

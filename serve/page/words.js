@@ -52,6 +52,15 @@ export const toneOf = (severity) => COLUMNS[severity] ?? "none";
 export const ownShare = (finding) =>
   finding.probabilities ? finding.probabilities[COLUMNS[finding.severity]] : null;
 
+/** The likeliest grade where the model's rule gave a higher one, else null. */
+export function likelier(finding) {
+  if (!finding.severity) return null;
+  const likeliest = shares(finding).reduce((a, b) => (b.share >= a.share ? b : a)); // of equals the milder
+  return likeliest.severity === finding.severity ? null : likeliest.severity;
+}
+
+export const WEIGHED = "the model's rule counts Moderate twice and Severe four times, to miss fewer of them";
+
 /** A finding's three probabilities with their words, worst first. */
 export const shares = (finding) =>
   SEVERITIES.map((severity) => ({ severity, share: finding.probabilities[COLUMNS[severity]] }));
@@ -81,7 +90,9 @@ export function spoken(finding) {
   const name = findingWords(finding).replace(" · ", ", ");
   if (!finding.severity) return `${name}: not assessed, ${finding.reason}`;
   const all = shares(finding).map(({ severity, share }) => `${severity} ${percent(share)}`);
-  return `${name}: ${finding.severity}. Probabilities: ${all.join(", ")}. Basis: ${finding.basis}`;
+  const other = likelier(finding);
+  const why = other ? `. Above the likeliest grade, ${other}` : "";
+  return `${name}: ${finding.severity}. Probabilities: ${all.join(", ")}${why}. Basis: ${finding.basis}`;
 }
 
 /** Findings worst first: by grade, then by how probable anything but Normal/Mild is. */

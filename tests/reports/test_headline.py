@@ -202,3 +202,14 @@ def test_a_lone_slice_of_a_synthetic_family_is_only_possible() -> None:
     assert told.lines[-1] == (
         "1 finding on a lone Axial T2 slice: nothing says which level it shows"
     )
+
+
+def test_grades_above_the_likeliest_one_are_counted_and_explained() -> None:
+    plain = study()
+    assert not any("likeliest" in line for line in headline(plain).lines)
+    tilted = replace(plain.findings[3], severity=SEVERE, probabilities=(0.33, 0.44, 0.23))
+    told = headline(replace(plain, findings=(*plain.findings[:3], tilted, *plain.findings[4:])))
+    assert told.lines[1] == (
+        "1 finding has a grade above the likeliest one: the model's rule counts Moderate twice "
+        "and Severe four times, to miss fewer of them"
+    )

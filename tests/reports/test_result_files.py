@@ -159,6 +159,15 @@ def test_findings_stand_worst_first(one: StudyGrades) -> None:
     assert severe == sorted(severe, reverse=True)
 
 
+def test_a_row_above_the_likeliest_grade_names_that_and_the_rule(one: StudyGrades) -> None:
+    assert "is likelier" not in result_html(one, PROVENANCE)
+    tilted = replace(one.findings[0], severity=Severity.SEVERE, probabilities=(0.33, 0.44, 0.23))
+    told = replace(one, findings=(tilted, *one.findings[1:]))
+    page = result_html(told, PROVENANCE)
+    assert "Moderate is likelier (why not: see the top)" in page
+    assert "the model&#x27;s rule counts Moderate twice and Severe four times" in page
+
+
 @pytest.mark.parametrize(
     ("card", "sentence"),
     [

@@ -11,7 +11,7 @@ from importlib import import_module
 from benchmarks.pairs import print_rows
 from benchmarks.results import write_results
 
-NAMES = ("decode", "preprocess", "engine")
+NAMES = ("decode", "preprocess", "engine", "serve")
 
 
 def main() -> None:

@@ -22,6 +22,7 @@ from serve.identity import owner_of
 from serve.job import ENDED, Job, JobList
 from serve.problems import Problem, Refused, problem_response
 from serve.settings import Limits
+from serve.troubles import AGAIN
 from serve.upload import receive_upload
 
 __all__ = ["job_routes", "valued"]
@@ -32,6 +33,7 @@ Wait = Annotated[
     Query(ge=0, le=600, allow_inf_nan=False, description="seconds, 60 where nothing is said"),
 ]
 Told = Annotated[View | None, Query(description="what pictures show that cannot say it (PNG)")]
+AGAIN_OR_JOB = f"{AGAIN}, or to /api/v1/jobs, where studies queue"
 GONE_S = 0.25
 """How often it is looked whether a waiting client is still there."""
 
@@ -39,7 +41,8 @@ GONE_S = 0.25
 def job_routes(board: Board, desk: Desk, limits: Limits) -> APIRouter:
     """`POST /grade`, `/jobs`, `/jobs/{id}` and its events."""
     routes = APIRouter(prefix="/api/v1")
-    room = Room(limits.uploads_at_once)
+    arriving = Room(limits.uploads_at_once)
+    waiting = Room(limits.waiting_at_once, "callers wait for their findings", AGAIN_OR_JOB)
 
     @routes.post(
         "/grade",
@@ -64,15 +67,16 @@ def job_routes(board: Board, desk: Desk, limits: Limits) -> APIRouter:
         """
         owner = owner_of(request, response)
         patience = min(limits.wait_s if wait is None else wait, limits.most_wait_s)
-        async with room.place():
-            jobs = await desk.take(await receive_upload(request, limits), view, owner)
-        if len(jobs) == 1:
-            ended = await _waited(request, jobs[0], owner, patience, board, desk)
-            if ended.state in ENDED:
-                answer = valued(await board.answer(ended.id, owner))
-                return _with_cookie(JSONResponse(answer.model_dump(mode="json")), response)
-            jobs = [ended]
-        return _accepted(jobs, response)
+        async with waiting.place():
+            async with arriving.place():
+                jobs = await desk.take(await receive_upload(request, limits), view, owner)
+            if len(jobs) == 1:
+                ended = await _waited(request, jobs[0], owner, patience, board, desk)
+                if ended.state in ENDED:
+                    answer = valued(await board.answer(ended.id, owner))
+                    return _with_cookie(JSONResponse(answer.model_dump(mode="json")), response)
+                jobs = [ended]
+            return _accepted(jobs, response)
 
     @routes.post(
         "/jobs",
@@ -84,7 +88,7 @@ def job_routes(board: Board, desk: Desk, limits: Limits) -> APIRouter:
     async def send(request: Request, response: Response, view: Told = None) -> Response:
         """Have studies graded: each of them becomes a job, which is answered at once."""
         owner = owner_of(request, response)
-        async with room.place():
+        async with arriving.place():
             jobs = await desk.take(await receive_upload(request, limits), view, owner)
         return _accepted(jobs, response)
 
@@ -138,18 +142,20 @@ def valued(found: Found | Problem) -> Found:
 
 
 class Room:
-    """Places for uploads, each of which holds memory; who finds none is sent away at once."""
+    """Places for what holds memory or time; who finds none is sent away at once."""
 
-    def __init__(self, places: int) -> None:
-        self._free = places
+    def __init__(
+        self, places: int, taken_by: str = "uploads are arriving", hint: str = AGAIN
+    ) -> None:
+        """`taken_by` says what holds the places, `hint` what to do without one."""
+        self._free, self._places, self._taken_by, self._hint = places, places, taken_by, hint
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
-        """A place while an upload arrives and is looked at; raises Refused (503) without one."""
+        """A place for as long as the block lasts; raises Refused (503) without one."""
         if not self._free:
-            detail = "as many uploads as this server takes at once are arriving"
-            hint = "send it again after the seconds of the Retry-After header"
-            raise Refused(Problem.of("busy", 503, "Busy", detail, hint))
+            detail = f"{self._places} {self._taken_by}, which is as many as may at once"
+            raise Refused(Problem.of("busy", 503, "Busy", detail, self._hint))
         self._free -= 1
         try:
             yield

@@ -46,8 +46,12 @@ class Limits(Section):
     zip_ratio: Positive = UPLOADED.ratio
     """Unpacked to packed bytes. Packed MRI stays below 10; a bomb reaches 1,000 and more."""
     uploads_at_once: Positive = 8
-    """Received, waiting or graded together; each may hold `request_bytes`. One more is sent away
-    with 503 at once, which is better than all of them waiting beyond their time."""
+    """Arriving or being looked at together; each may hold `request_bytes`. One more is sent away
+    with 503 at once."""
+    waiting_at_once: Positive = 8
+    """Callers of `POST /grade` that wait for their findings together: of one replica, the last
+    waits as long as eight studies take. One more is sent away with 503 at once, which is better
+    than all of them waiting beyond their time; `POST /jobs` queues. More replicas can have more."""
     receive_s: Seconds = 120.0
     """For the body to arrive: 512 MiB at 36 Mbit/s. A client that stalls is cut off."""
     study_s: Seconds = 120.0

@@ -175,6 +175,26 @@ def test_bar_13_200_parallel_uploads_are_answered_or_sent_away(
     assert psutil.Process().memory_info().rss - before < 500 * 2**20
 
 
+def test_bar_13_callers_beyond_those_who_wait_are_sent_away_and_jobs_queue(
+    service: GradingService, tmp_path: Path, example: Example
+) -> None:
+    files = {"file": ("slice.dcm", example.dicom.read_bytes())}
+
+    async def all_at_once() -> list[httpx.Response]:
+        server = Server(service, tmp_path, waiting_at_once=2)
+        asked = [server.client.post("/api/v1/grade", files=files) for _ in range(5)]
+        return list(await asyncio.gather(*asked, server.client.post(JOBS, files=files)))
+
+    *answers, queued = asyncio.run(all_at_once())
+    assert sorted(answer.status_code for answer in answers) == [200, 200, 503, 503, 503]
+    away = next(answer for answer in answers if answer.status_code == 503)
+    assert away.headers["content-type"] == "application/problem+json"
+    assert int(away.headers["retry-after"]) > 0
+    assert "2 callers wait" in away.json()["detail"]
+    assert JOBS in away.json()["hint"]
+    assert queued.status_code == 202
+
+
 def severities(answer: Answer) -> list[tuple[str | None, float | None]]:
     return [
         (f.severity, f.probabilities and round(f.probabilities.severe, 4)) for f in answer.findings

@@ -44,7 +44,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def local_ray() -> Iterator[None]:
-    with ray_session(num_cpus=2, object_store_mb=150, dashboard=False, worker_output=False):
+    """Of three cores in name: a replica holds one, and jobs/score.py beside it asks for two."""
+    with ray_session(num_cpus=3, object_store_mb=250, dashboard=False, worker_output=False):
         yield
 
 

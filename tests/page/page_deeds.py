@@ -35,6 +35,14 @@ def upload(page: Page, *files: Path, view: str = "") -> None:
     expect(button(page, "Save result")).to_be_visible(timeout=90_000)
 
 
+def save(page: Page, form: str) -> bytes:
+    """What "Save result" hands to the browser."""
+    button(page, "Save result").click()
+    with page.expect_download() as download:
+        page.get_by_role("group", name="Save as").get_by_role("button", name=form).click()
+    return Path(download.value.path()).read_bytes()
+
+
 def headline(page: Page) -> str:
     return page.get_by_role("heading", level=1).inner_text().strip()
 

@@ -17,6 +17,7 @@ from page_deeds import (
     choose,
     headline,
     nothing_sent,
+    save,
     upload,
 )
 from playwright.sync_api import Page, expect
@@ -98,13 +99,6 @@ def test_case_6_back_leads_to_the_first_screen_empty(opened: Page, scan: Example
     expect(button(opened, "Upload")).to_be_disabled()
     expect(opened.get_by_role("heading", name="Earlier results")).to_be_visible()
     assert_accessible(opened, "choose, with earlier results")
-
-
-def save(page: Page, form: str) -> bytes:
-    button(page, "Save result").click()
-    with page.expect_download() as download:
-        page.get_by_role("group", name="Save as").get_by_role("button", name=form).click()
-    return Path(download.value.path()).read_bytes()
 
 
 def test_case_7_save_result(opened: Page, scan: Example) -> None:

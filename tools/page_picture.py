@@ -1,6 +1,6 @@
 """Draws docs/page.png, the README's picture of the page: a phantom's result, as a browser shows it.
 
-python tools/page_picture.py --bundle runs/demo/bundle --seed 3 --index 5 --output docs/page.png
+python tools/page_picture.py --seed 3 --index 8 --output docs/page.png
 
 Needs Debian's chromium. The study is sent through the page to a server that this starts.
 """
@@ -17,6 +17,7 @@ from PIL import Image
 from playwright.sync_api import sync_playwright
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from lumbar.grading.shipped import starter_path
 from lumbar.phantom import make_study, zip_study
 from serve.__main__ import serving
 from serve.settings import KeepSettings, ServeArguments
@@ -49,9 +50,9 @@ def picture(address: str, study: Path, theme: str) -> bytes:
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    parser.add_argument("--bundle", type=Path, default=Path("runs/demo/bundle"))
+    parser.add_argument("--bundle", type=Path, default=starter_path(), help="as shipped")
     parser.add_argument("--seed", type=int, default=3)
-    parser.add_argument("--index", type=int, default=5)
+    parser.add_argument("--index", type=int, default=8)
     parser.add_argument("--size", choices=["small", "full"], default="full")
     parser.add_argument("--theme", choices=["light", "dark"], default="light")
     parser.add_argument("--port", type=int, default=8017)

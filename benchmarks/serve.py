@@ -144,7 +144,7 @@ def _row(case: str, pairs: Sequence[tuple[float, float]], bar: float) -> Row:
 
 
 def _overload(ours: str, archive: bytes, *, full: bool) -> list[Row]:
-    each, requests, pairs = (3, 8 * CLIENTS, 3) if full else (2, 4 * CLIENTS, 1)
+    each, requests, pairs = (3, 8 * CLIENTS, 3) if full else (1, 3 * CLIENTS, 1)
     accepted, away = [], []
     for _ in range(pairs):
         usual = in_turn(ours, archive, clients=CLIENTS, each=each)

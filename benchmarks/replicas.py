@@ -54,7 +54,7 @@ def _watch(began: float, when: str, reached: Callable[[], bool]) -> None:
 def _states() -> dict[str, int]:
     """Replicas of the model by state, as `serve.status()` has them."""
     states = serve.status().applications[APP].deployments["Grader"].replica_states
-    return {str(state.value): many for state, many in states.items() if many}
+    return {str(state): many for state, many in states.items() if many}
 
 
 def _ready() -> int:

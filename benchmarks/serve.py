@@ -55,6 +55,7 @@ def main(*, full: bool = False, sections: Sequence[str] = SECTIONS) -> list[Row]
                 rows += _ratio(ours, archive, threads, full=full)
             if "overload" in sections:
                 rows += _overload(ours, archive, full=full)
+                print_rows(rows)
     if "scale" in sections:
         with our_serving(replicas=2, cpus=max(1, threads // 2)) as ours:
             scale(ours, archive, clients=CLIENTS)

@@ -61,16 +61,7 @@ def decode_frame(dataset: Dataset, header: Header) -> Instance:
     if inverted:
         limits = rescaled(_limits(promised), dataset, promised, header.frame)
         np.subtract(limits.sum(), pixels, out=pixels)
-    return Instance(
-        header.series_id,
-        header.instance_id,
-        header.source,
-        pixels,
-        header.plane,
-        header.number,
-        header.aspect,
-        header.side,
-    )
+    return header.with_pixels(pixels)
 
 
 def grey_values(dataset: Dataset, promised: PixelFormat, index: int) -> tuple[Picture, bool]:

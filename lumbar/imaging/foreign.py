@@ -20,6 +20,13 @@ _DIRECTORY = "1.2.840.10008.1.3.10"
 _MR_CLASSES = "1.2.840.10008.5.1.4.1.1.4"
 """MR Image Storage and, with a suffix, its enhanced kinds (PS3.4 B.5)."""
 
+_NO_PICTURES = {
+    "1.2.840.10008.5.1.4.1.1.4.2": "MR spectroscopy",
+    "1.2.840.10008.5.1.4.1.1.30": "a parametric map",
+    "1.2.840.10008.5.1.4.1.1.66": "raw data",
+}
+"""SOP classes of modality MR (PS3.4 B.5) that hold no slice, though some have Rows and Columns."""
+
 
 def why_foreign(dataset: Dataset) -> str:
     """Why a data set is no slice of a lumbar MRI, "" where nothing speaks against it."""
@@ -35,6 +42,8 @@ def why_foreign(dataset: Dataset) -> str:
         return f"modality {modality if modality in _MODALITIES else 'unknown'}, not MR"
     if part in _OTHER_PARTS:
         return f"shows the {part.lower()}, not the lumbar spine"
+    if named := _NO_PICTURES.get(attributes.text(dataset, "SOPClassUID") or kind):
+        return f"{named}, no picture"
     if not has_matrix(dataset) and not kind.startswith(_MR_CLASSES):
         return "no picture (Rows and Columns are missing or zero)"
     return ""

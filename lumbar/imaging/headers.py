@@ -24,6 +24,7 @@ from lumbar.imaging.dicomfile import name_of, read_dataset
 from lumbar.imaging.foreign import has_matrix, why_foreign
 from lumbar.imaging.frames import frame_count, group
 from lumbar.imaging.geometry import Plane
+from lumbar.imaging.study import Instance
 
 __all__ = ["Header", "headers_of", "read_headers"]
 
@@ -73,6 +74,19 @@ class Header:
     frame: int | None = None
     aspect: tuple[float, float] = (1.0, 1.0)
     side: Side | None = None
+
+    def with_pixels(self, pixels: NDArray[np.float32]) -> Instance:
+        """The picture that the header is of."""
+        return Instance(
+            self.series_id,
+            self.instance_id,
+            self.source,
+            pixels,
+            self.plane,
+            self.number,
+            self.aspect,
+            self.side,
+        )
 
 
 def read_headers(data: bytes | Path | BinaryIO, source: str = "") -> tuple[Header, ...]:

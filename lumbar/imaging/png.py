@@ -62,16 +62,7 @@ def decode_png(data: bytes, header: Header) -> Instance:
 
     Raises DecodeError naming the file where the pixels cannot be read.
     """
-    return Instance(
-        header.series_id,
-        header.instance_id,
-        header.source,
-        _grey(data, header.source),
-        None,
-        header.number,
-        header.aspect,
-        header.side,
-    )
+    return header.with_pixels(_grey(data, header.source))
 
 
 def encode_png(pixels: NDArray[np.uint8]) -> bytes:

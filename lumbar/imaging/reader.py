@@ -63,7 +63,10 @@ def instances(
 ) -> list[Instance | InputError]:
     """The decoded picture of each header, or why it cannot be read."""
     shown = reader.pictures(headers, _decoded, decoded)
-    return [_instance(header, pixels) for header, pixels in zip(headers, shown, strict=True)]
+    return [
+        pixels if isinstance(pixels, InputError) else header.with_pixels(pixels)
+        for header, pixels in zip(headers, shown, strict=True)
+    ]
 
 
 def loaded(data: bytes, name: str) -> Loaded:
@@ -81,21 +84,6 @@ def _decoded(file: Loaded, header: Header) -> Pixels:
     if isinstance(file, bytes):
         return decode_png(file, header).pixels
     return decode_frame(file, header).pixels
-
-
-def _instance(header: Header, pixels: Pixels | InputError) -> Instance | InputError:
-    if isinstance(pixels, InputError):
-        return pixels
-    return Instance(
-        header.series_id,
-        header.instance_id,
-        header.source,
-        pixels,
-        header.plane,
-        header.number,
-        header.aspect,
-        header.side,
-    )
 
 
 class _HereReader:

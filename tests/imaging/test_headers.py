@@ -40,6 +40,8 @@ def test_the_patients_id_is_in_no_header_and_no_representation(make_dicom) -> No
         ({"Modality": "CT"}, "modality CT, not MR"),
         ({"Modality": "SR"}, "modality SR, not MR"),
         ({"BodyPartExamined": "KNEE"}, "shows the knee"),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.4.2"}, "MR spectroscopy, no picture"),
+        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.30"}, "a parametric map, no picture"),
     ],
 )
 def test_what_is_no_slice_of_a_lumbar_mri_is_refused_by_name(make_dicom, attributes, words) -> None:

@@ -68,8 +68,8 @@ def heat_maps(
 ) -> Mapping[Cell, HeatMap]:
     """The heat map of every graded finding, on the slice of its evidence; by `heat_of`, or `how`.
 
-    A finding graded on two views is explained on its own. A canal is graded as it is and mirrored,
-    so its map is the mean of both.
+    A finding graded on several pictures is explained on that of its point. A canal is graded as it
+    is and mirrored, so its map is the mean of both.
     """
     cells, shown = _own_pictures(crops, grades)
     if not cells:
@@ -103,7 +103,8 @@ def _own_pictures(crops: Crops, grades: StudyGrades) -> tuple[list[Cell], list[i
     for number, (row, view) in enumerate(zip(crops.rows, crops.views, strict=True)):
         cell = crops.cells[row]
         evidence = graded[cell].evidence if cell in graded else None
-        if evidence is not None and evidence.view is list(View)[view]:
+        own = evidence is not None and evidence.view is list(View)[view]
+        if own and cell not in cells:  # the slices beside the point's follow it
             cells.append(cell)
             shown.append(number)
     return cells, shown

@@ -79,9 +79,11 @@ def cut_crops(study: Study, landmarks: Landmarks, settings: CropSettings) -> Cro
         if not shown:
             reasons[cell] = "the picture is empty or without contrast there"
             continue
+        for other in landmarks.beside.get(cell, ()):
+            shown += _squares(study, other, settings, scale, own_only=True)
         rows += [len(cells)] * len(shown)
-        views += [VIEWS.index(view) for view in shown]
-        pictures += shown.values()
+        views += [VIEWS.index(view) for view, _ in shown]
+        pictures += [picture for _, picture in shown]
         cells.append(cell)
     size = settings.cached_px
     stacked = np.stack(pictures) if pictures else np.zeros((0, 3, size, size), np.uint8)
@@ -104,17 +106,23 @@ def corners_of(landmark: Landmark, settings: CropSettings, scale: float) -> NDAr
 
 
 def _squares(
-    study: Study, landmark: Landmark, settings: CropSettings, scale: float
-) -> dict[View, NDArray[np.uint8]]:
+    study: Study,
+    landmark: Landmark,
+    settings: CropSettings,
+    scale: float,
+    own_only: bool = False,
+) -> list[tuple[View, NDArray[np.uint8]]]:
     family = landmark.cell.condition.family
-    squares = {}
+    squares = []
     for view in settings.views[family]:
+        if own_only and view is not landmark.series.view:
+            continue
         place = place_on(study, landmark, view)
         if place is None:
             continue
         square = _square(study, place, view, landmark.cell, settings, scale)
         if square is not None:
-            squares[view] = square
+            squares.append((view, square))
     return squares
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from lumbar.domain import Cell, Evidence, Level, Side, View
 from lumbar.grading.crops import Crops
 from lumbar.grading.landmarks import Landmark, Unplaced
@@ -16,8 +18,11 @@ def place_of(cell: Cell, unplaced: Unplaced) -> tuple[Side | None, Level | None]
 
 def grounds(mark: Landmark, crops: Crops, cell: Cell, unleveled: bool = False) -> str:
     """What a grade rests on, in words."""
-    shown = [list(View)[v] for v in crops.views[crops.rows == crops.cells.index(cell)]]
-    views = " and ".join(view.description for view in shown)
+    shown = Counter(list(View)[v] for v in crops.views[crops.rows == crops.cells.index(cell)])
+    views = " and ".join(
+        f"{count} slices of {view.description}" if count > 1 else view.description
+        for view, count in shown.items()
+    )
     where = "at a given point" if mark.confidence == 1 else "at the located level"
     if unleveled:
         where = "at the located point, as the mean of what the five levels would have"

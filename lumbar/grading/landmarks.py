@@ -76,6 +76,9 @@ class Landmarks:
     numbering: LevelNumbering = LevelNumbering.CERTAIN
     unplaced: tuple[Unplaced, ...] = ()
     """What a lone slice shows of cells that nothing tells apart."""
+    beside: Mapping[Cell, tuple[Landmark, ...]] = field(default_factory=dict)
+    """Further slices of the same series that may show a cell as well as its point's does; its grade
+    is read off all of them."""
     assumed_pixel_mm: float | None = None
     """Size of a pixel where spacing is unknown and no two levels are there to measure it by."""
 

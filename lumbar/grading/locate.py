@@ -21,6 +21,7 @@ from lumbar.grading.landmarks import Landmark, Landmarks, Unplaced
 from lumbar.grading.likeness import looks_foreign
 from lumbar.grading.looks import GAP, HeatMaps, SliceMaps, look_at
 from lumbar.grading.pictures import axial_square, map_of, picture
+from lumbar.grading.sights import Sight, nearly_the_best
 from lumbar.grading.unplaced import lone_foramina, lone_recesses
 from lumbar.imaging.look import undecided
 from lumbar.imaging.study import Instance, Series, Study
@@ -58,12 +59,15 @@ class _Search:
     reasons: dict[Cell, str] = field(default_factory=dict)
     numbering: LevelNumbering = LevelNumbering.CERTAIN
     unplaced: list[Unplaced] = field(default_factory=list)
+    beside: dict[Cell, tuple[Landmark, ...]] = field(default_factory=dict)
 
     def landmarks(self) -> Landmarks:
         self._canal()
         self._foramina()
         self._recesses()
-        return Landmarks(self.points, self.reasons, self.numbering, tuple(self.unplaced))
+        return Landmarks(
+            self.points, self.reasons, self.numbering, tuple(self.unplaced), self.beside
+        )
 
     def _canal(self) -> None:
         series = self._first(View.SAGITTAL_T2, Family.CANAL)
@@ -94,19 +98,19 @@ class _Search:
         missed = "no sagittal T1 slice shows the {} foramina" if known else _SIDE_UNKNOWN
         for side in Side:
             condition = Condition.of(Family.FORAMINAL, side)
-            best: dict[Level, tuple[float, SliceMaps, Array, float]] = {}
+            sights: dict[Level, list[Sight]] = {level: [] for level in Level}
             for look in looks:
                 for level, spot, confidence in self._foramina_on(look, series, side):
                     worth = confidence * self._laterality(series, look, side, level)
-                    if worth > best.get(level, (0.0,))[0]:
-                        best[level] = (worth, look, spot, confidence)
-            for level in Level:
+                    sights[level].append(Sight(worth, look, spot, confidence))
+            for level, seen in sights.items():
                 cell = Cell(condition, level)
-                if level in best:
-                    _, look, spot, confidence = best[level]
-                    self._keep(cell, series, look, spot, confidence)
-                else:
+                if not any(one.worth for one in seen):
                     self.reasons[cell] = missed.format(side)
+                    continue
+                best, *alike = nearly_the_best(seen)
+                self._keep(cell, series, best.look, best.spot, best.confidence)
+                self.beside[cell] = tuple(one.landmark(cell, series) for one in alike)
 
     def _foramina_on(
         self, look: SliceMaps, series: Series, side: Side

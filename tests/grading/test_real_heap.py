@@ -15,7 +15,7 @@ from lumbar.grading.grader import Grader
 from lumbar.grading.recognise import recognise
 from lumbar.imaging import Study, find_studies, read_study, read_uploaded
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = [pytest.mark.real, pytest.mark.nightly]
 
 STUDIES = ("100206310", "44036939")
 

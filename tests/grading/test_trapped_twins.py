@@ -25,7 +25,7 @@ from lumbar.phantom import TRAPS, PhantomStudy, make_study
 from lumbar.phantom.trap_series import TURN, trap_study
 from lumbar.phantom.write import study_files
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.nightly
 
 SEED, INDEX = 99, 1
 NEAR_MM, ALIKE, CLOSE = 2.0, 24, 0.05

@@ -29,7 +29,7 @@ from lumbar.phantom import make_study, zip_study
 from lumbar.reports.schema import read_grades
 from serve.example import Example
 
-pytestmark = [pytest.mark.ray, pytest.mark.slow]
+pytestmark = [pytest.mark.ray, pytest.mark.nightly]
 REAL = pytest.param("44036939", marks=pytest.mark.real)
 
 

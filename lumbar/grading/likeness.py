@@ -26,8 +26,10 @@ def looks_foreign(series: Series) -> bool:
 
     Empty slices have no say, nor has a series of nothing else. torch is loaded at the first call.
     """
-    count, middle = min(ASKED, len(series)), len(series) // 2
-    spread = np.linspace(0, len(series) - 1, count + 2)[1:-1].round().astype(int)
+    if not len(series):
+        return False  # no picture of it could be decoded
+    middle = len(series) // 2
+    spread = np.linspace(0, len(series) - 1, ASKED + 2).round().astype(int)[1:-1]
     asked = sorted({middle, *spread.tolist()}, key=lambda index: abs(index - middle))
     seen = [series.instances[index] for index in asked if _has_contrast(series.instances[index])]
     return bool(seen) and all(_foreign(instance) for instance in seen)

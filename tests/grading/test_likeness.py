@@ -72,3 +72,7 @@ def test_one_slice_like_a_lumbar_mri_is_enough_to_go_on(located: tuple[Study, La
     foreign = list(drawn("limb", study).series[0].instances)
     foreign[middle] = series.instances[middle]
     assert not looks_foreign(replace(series, instances=tuple(foreign)))
+
+
+def test_a_series_without_a_picture_is_not_foreign(located: tuple[Study, Landmarks]) -> None:
+    assert not looks_foreign(replace(located[0].series[0], instances=()))

@@ -11,6 +11,7 @@ import torch
 from lumbar.config import load_recipe
 from lumbar.domain import Family, View
 from lumbar.grading.bundle import write_bundle
+from lumbar.grading.calibration import Calibration
 from lumbar.grading.learn import Learned, Predictions
 from lumbar.grading.networks import GraderNet, LocatorNet
 from lumbar.imaging import to_uint8
@@ -31,7 +32,12 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scored]:
     torch.manual_seed(3)
     nothing = Predictions((), (), np.zeros((0, 3)), np.zeros(0, int))
     untrained = Learned(
-        LocatorNet(), GraderNet(), (1.0,) * 3, np.full((25, 3), 1 / 3), tuple(Family), nothing
+        LocatorNet(),
+        GraderNet(),
+        (Calibration(),) * 3,
+        np.full((25, 3), 1 / 3),
+        tuple(Family),
+        nothing,
     )
     write_bundle(folder / "bundle", load_recipe(CI), untrained, {})
     series = make_study(7, 0).of_view(View.SAGITTAL_T1)[0]

@@ -86,6 +86,7 @@ def test_bar_46_a_serve_that_others_can_reach_is_refused(
     serve.shutdown()
 
 
+@pytest.mark.nightly
 def test_a_bundle_that_fails_its_selftest_is_one_clear_error(
     local_ray: None, arguments: ServeArguments, tmp_path: Path
 ) -> None:

@@ -101,6 +101,7 @@ def test_the_bundle_says_what_it_is(runs: Path) -> None:
     assert set(bundle.card["sha256"]) >= {"config.json", "grader.safetensors", "selftest.json"}
 
 
+@pytest.mark.nightly
 def test_a_finished_demo_run_again_does_nothing_anew(demo: Demo) -> None:
     folder = demo.runs / "ci"
     weights = folder / "bundle" / "grader.safetensors"

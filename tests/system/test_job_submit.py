@@ -170,6 +170,7 @@ def test_a_submitted_train_job_writes_a_bundle(trained: Path) -> None:
     assert (trained / "history.jsonl").is_file()
 
 
+@pytest.mark.nightly
 def test_a_submitted_score_job_grades_every_study(
     cluster: Cluster, cohort: Path, trained: Path, tmp_path: Path
 ) -> None:

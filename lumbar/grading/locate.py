@@ -44,6 +44,10 @@ MIDLINE_SLICES = 3
 FORAMEN_LEVEL_MM = 12.0
 """How far a foramen's point lies from the disc's, seen from the side: keeps the level's name."""
 
+RECESS_MM, RECESS_SPREAD_MM = 9.0, 8.0
+"""Distance of the recesses from the canal's point to either side: the canal is 15-25 mm wide. The
+sagittal slice that the point was found on may lie as far from the canal's middle."""
+
 
 def locate(study: Study, heat_maps: HeatMaps, settings: LocatorSettings) -> Landmarks:
     """The points of all cells that can be found; for the others the reason."""
@@ -192,8 +196,12 @@ class _Search:
             self._give_up(cells.values(), "the axial slice is empty or without contrast")
             return
         look = SliceMaps(index, square, self.heat_maps(shown[None])[0])
-        for cell in cells.values():
-            self._keep(cell, series, look, *look.highest(map_of(cell)))
+        spread = RECESS_SPREAD_MM * square.size_px / square.field_mm
+        for side, cell in cells.items():
+            lateral = RECESS_MM if side is Side.LEFT else -RECESS_MM
+            beside = instance.plane.to_pixel(canal + np.array([lateral, 0.0, 0.0]))
+            prior = _near(square.from_picture(beside), spread, look.maps.shape[-1])
+            self._keep(cell, series, look, *look.highest(map_of(cell), prior))
 
     def _look(self, series: Series, indices: Iterable[int]) -> list[SliceMaps]:
         return look_at(series, indices, self.heat_maps, self.settings)

@@ -39,10 +39,11 @@ class SliceMaps:
         peaks = chain(guided, GAP)
         return [peak(maps[k], int(row), int(column)) for k, (row, column) in enumerate(peaks)]
 
-    def highest(self, which: int) -> tuple[Array, float]:
-        """Point in the square and confidence of one map's highest peak."""
+    def highest(self, which: int, prior: Array | None = None) -> tuple[Array, float]:
+        """Point in the square and confidence of one map's highest peak, by `prior` if given."""
         log_map = self.maps[which]
-        row, column = np.unravel_index(int(log_map.argmax()), log_map.shape)
+        guided = log_map if prior is None else log_map + prior
+        row, column = np.unravel_index(int(guided.argmax()), log_map.shape)
         return peak(log_map, int(row), int(column))
 
 

@@ -1,0 +1,60 @@
+"""Points that one view knows keep those of another where the anatomy is."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lumbar.config import LocatorSettings
+from lumbar.domain import Cell, Condition, Family, Level, Side
+from lumbar.grading.landmarks import Landmarks
+from lumbar.grading.locate import locate
+from lumbar.grading.networks import MAPS
+from lumbar.imaging.study import Study
+
+SETTINGS = LocatorSettings(size_px=128, min_confidence=0)
+EDGE = SETTINGS.size_px // 4
+
+
+def maps_of(canal: list[NDArray[np.float64]], squares_edge: float) -> NDArray[np.float64]:
+    """Log maps: the canal's at given rows; the recesses' higher at a square's corner than beside
+    its middle, where they belong."""
+    maps = np.full((len(MAPS), EDGE, EDGE), -20.0)
+    for level, spot in enumerate(canal):
+        column, row = np.rint((spot + 0.5) / 4 - 0.5).astype(int)
+        maps[level, row, column] = 0.0
+    middle, away = EDGE // 2, round(9.0 / squares_edge * EDGE)
+    for side in Side:
+        which = MAPS.index((Family.SUBARTICULAR, side.value))
+        maps[which, 1, 1] = 0.0
+        maps[which, middle, middle + (away if side is Side.LEFT else -away)] = -2.0
+    return maps
+
+
+def test_a_recess_is_looked_for_beside_the_canal_of_its_level(
+    located: tuple[Study, Landmarks],
+) -> None:
+    study, truth = located
+    marks = [truth.points[Cell(Condition.SPINAL_CANAL_STENOSIS, level)] for level in Level]
+    rows, columns = marks[0].instance.shape
+    longest = max(rows, columns)
+    spots = [
+        (np.array(m.point_px) - np.array([columns - 1, rows - 1]) / 2) * SETTINGS.size_px / longest
+        + (SETTINGS.size_px - 1) / 2
+        for m in marks
+    ]
+    maps = maps_of(spots, SETTINGS.axial_field_mm)
+    found = locate(study, lambda pictures: np.stack(len(pictures) * [maps]), SETTINGS)
+    placed = 0
+    for side in Side:
+        for level in Level:
+            recess = found.points.get(Cell(Condition.of(Family.SUBARTICULAR, side), level))
+            canal = found.points[Cell(Condition.SPINAL_CANAL_STENOSIS, level)]
+            if recess is None:
+                continue
+            assert recess.point_mm is not None
+            assert canal.point_mm is not None
+            lateral = recess.point_mm[0] - canal.point_mm[0]
+            assert 3 < (lateral if side is Side.LEFT else -lateral) < 15, (side, level, lateral)
+            placed += 1
+    assert placed >= 6

@@ -29,6 +29,7 @@ __all__ = [
     "Recipe",
     "ViewSettings",
     "WorkerSettings",
+    "explained",
     "load_recipe",
     "parse_overrides",
 ]
@@ -285,7 +286,7 @@ def load_recipe(path: str | Path, overrides: Mapping[str, str] | None = None) ->
     try:
         return Recipe.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(f"{path}: " + "; ".join(map(_explain, error.errors()))) from None
+        raise ConfigError(f"{path}: {explained(error, Recipe)}") from None
 
 
 def parse_overrides(arguments: Sequence[str]) -> dict[str, str]:
@@ -314,12 +315,17 @@ def _set(values: dict[str, Any], dotted: str, value: Any) -> None:
     values[last] = value
 
 
-def _explain(error: Any) -> str:
+def explained(error: ValidationError, model: type[BaseModel]) -> str:
+    """What is wrong with a model's values: each key with its value or the nearest known key."""
+    return "; ".join(_explain(one, model) for one in error.errors())
+
+
+def _explain(error: Any, model: type[BaseModel]) -> str:
     location = [str(part) for part in error["loc"]]
     key = ".".join(location)
     if error["type"] != "extra_forbidden":
         return f"{key}: {error['msg']} (found {error['input']!r})"
-    known = _known_keys(Recipe)
+    known = _known_keys(model)
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.4)
     hint = near or [k for k in known if k.endswith("." + location[-1])][:1]
     return f"unknown key {key}" + (f"; did you mean {hint[0]}?" if hint else "")

@@ -32,7 +32,7 @@ from serve.job import Progress
 from serve.metrics import Meter, scrape
 from serve.problems import Problem, Refused
 from serve.sent import SentStudy
-from serve.settings import ServeArguments, check_host
+from serve.settings import ServeArguments, check_host, read_arguments
 from serve.shared_board import shared_board
 
 if TYPE_CHECKING:
@@ -164,12 +164,14 @@ def check_listening(*, keyed: bool) -> None:
         check_host(client.http_config.host, keyed=keyed)
 
 
-def build(arguments: ServeArguments) -> serve.Application:
+def build(arguments: ServeArguments | Mapping[str, Any]) -> serve.Application:
     """The application, for `serve run serve.app:build bundle=...` and for deploy files.
 
-    Raises BundleError where the bundle cannot be used, ConfigError where Serve is on an address
-    that others can reach or reports cannot be sent to where they should.
+    Ray hands the arguments of both over as they stand there. Raises BundleError where the bundle
+    cannot be used, ConfigError where Serve is on an address that others can reach, reports cannot
+    be sent to where they should, or an argument is unknown or no such value.
     """
+    arguments = read_arguments(arguments)
     report_sender(arguments.dicomweb)
     check_listening(keyed=bool(arguments.read_keys()))
     load_bundle(arguments.bundle)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lumbar.config import explained
 from lumbar.domain import Basis
 from lumbar.errors import ConfigError
 from lumbar.imaging.archives import UPLOADED, ArchiveLimits
@@ -20,6 +22,7 @@ __all__ = [
     "Limits",
     "ServeArguments",
     "check_host",
+    "read_arguments",
 ]
 
 Positive = Annotated[int, Field(gt=0)]
@@ -155,6 +158,17 @@ class ServeArguments(Section):
     def graded_basis(self) -> Basis | None:
         """What `Grader` is told: a basis to keep to, or None for any."""
         return Basis.REAL if self.basis == "real" else None
+
+
+def read_arguments(given: ServeArguments | Mapping[str, Any]) -> ServeArguments:
+    """Arguments as `serve run` and deploy files hand them over: words, or values of YAML.
+
+    Raises ConfigError naming each key that is unknown, with the nearest one, or has no such value.
+    """
+    try:
+        return ServeArguments.model_validate(given)
+    except ValidationError as error:
+        raise ConfigError(f"arguments: {explained(error, ServeArguments)}") from None
 
 
 def check_host(host: str | None, *, keyed: bool = False) -> str:

@@ -186,6 +186,13 @@ def store_as(bundle: Bundle, folder: str | Path, precision: Precision) -> Bundle
     return _kept(draft, folder)
 
 
+def replace_selftest(bundle: Bundle, selftest: Mapping[str, Any]) -> None:
+    """Another selftest.json in a bundle's place; all else, and its name, stay."""
+    _write(bundle.path / SELFTEST, selftest)
+    digests = {**bundle.card["sha256"], SELFTEST: _sha256(bundle.path / SELFTEST)}
+    _write(bundle.path / CARD, {**bundle.card, "sha256": digests})
+
+
 def _draft(folder: Path) -> Path:
     draft = folder.with_name(f".{folder.name}.{os.getpid()}")
     shutil.rmtree(draft, ignore_errors=True)

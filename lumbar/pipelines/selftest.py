@@ -1,5 +1,7 @@
 """selftest.json: a phantom that is made from its seed, and the 25 rows that a bundle gives for it.
 
+python -m lumbar.pipelines.selftest [BUNDLE] [--renew]
+
 Readiness means that the bundle on this machine still gives them: weights that do not fit the code,
 a library that computes otherwise, or a damaged file show here before a patient's study does.
 """
@@ -7,23 +9,26 @@ a library that computes otherwise, or a damaged file show here before a patient'
 from __future__ import annotations
 
 import json
+import sys
 import tempfile
-from collections.abc import Mapping
+from argparse import ArgumentParser
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lumbar.domain import CELLS, StudyGrades
 from lumbar.errors import BundleError
-from lumbar.grading.bundle import SELFTEST
+from lumbar.grading.bundle import SELFTEST, Bundle, replace_selftest
 from lumbar.grading.grader import Grader
 from lumbar.grading.landmarks import Landmarks
+from lumbar.grading.shipped import STARTER
 from lumbar.imaging.find import find_studies
 from lumbar.imaging.read import read_study
 from lumbar.imaging.tables import read_label_points
 from lumbar.phantom.cohort import write_cohort
 from lumbar.reports.schema import grades_table
 
-__all__ = ["make_selftest", "run_selftest"]
+__all__ = ["main", "make_selftest", "run_selftest"]
 
 SCHEMA_VERSION = 1
 SEED, SIZE = 20_240, "small"
@@ -107,3 +112,27 @@ def _graded(grader: Grader, phantom: Mapping[str, Any], given_points: bool) -> S
 def _rows(grades: StudyGrades) -> list[dict[str, Any]]:
     kept = ["condition", "level", "status", *COMPARED]
     return list(grades_table([grades]).select(kept).to_pylist())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a bundle's self-test and print its difference; 0 if passed or renewed, 1 if not."""
+    parser = ArgumentParser(prog="python -m lumbar.pipelines.selftest", description=__doc__)
+    parser.add_argument("bundle", type=Path, nargs="?", default=STARTER, help="the shipped one")
+    renew = "write selftest.json anew: after a change of the code that is meant to change grades"
+    parser.add_argument("--renew", action="store_true", help=renew)
+    options = parser.parse_args(arguments)
+    try:
+        bundle = Bundle.load(options.bundle)
+        if options.renew:
+            given = bundle.config.locator is None
+            replace_selftest(bundle, make_selftest(bundle.path, given_points=given))
+        difference = run_selftest(Grader(bundle))
+    except BundleError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(json.dumps({"bundle": bundle.name, "largest_difference": difference}))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -65,6 +65,21 @@ def test_build_refuses_a_missing_bundle(tmp_path: Path) -> None:
         build(ServeArguments(bundle=tmp_path / "none"))
 
 
+def test_build_takes_the_words_that_ray_hands_over(served_bundle: Bundle) -> None:
+    """`serve run serve.app:build bundle=...` gives a dict of words, a deploy file one of values."""
+    from ray.serve._private.api import call_user_app_builder_with_args_if_necessary as as_ray_does
+
+    words = {"bundle": str(served_bundle.path), "max_replicas": "2", "cpus_per_replica": "1"}
+    assert as_ray_does(build, words)
+
+
+def test_build_names_an_unknown_argument_and_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"max_replica.*did you mean max_replicas"):
+        build({"max_replica": 2})
+    with pytest.raises(ConfigError, match=r"max_replicas: .*found 'many'"):
+        build({"max_replicas": "many"})
+
+
 def test_bar_46_the_deploy_file_listens_on_loopback_and_fits_the_arguments() -> None:
     deploy = yaml.safe_load((ROOT / "serve" / "serve.yaml").read_text(encoding="utf-8"))
     assert check_host(deploy["http_options"]["host"]) == "127.0.0.1"

@@ -20,7 +20,7 @@ $(READY): requirements.lock pyproject.toml tools/setup.sh
 demo: $(READY)  ## phantoms -> training -> grades -> report in runs/demo (minutes, no data needed)
 	$(BIN)/python -m jobs.demo
 
-demo-full: $(READY)  ## the same at full size (hours, resumes where it was stopped)
+demo-full: $(READY)  ## the same at full size (an hour, or two on slow cores; resumes where it was stopped)
 	$(BIN)/python -m jobs.demo --recipe jobs/configs/demo_full.yaml
 
 test: $(READY)  ## all tests but the nightly ones; LUMBAR_DATA=<folder> adds those on real images

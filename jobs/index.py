@@ -21,7 +21,7 @@ root (train_images/ and/or test_images/ <study>/<series>/<n>.dcm|png, with the c
 where there are any), or any folder or zip archive of DICOM files however nested and named.
 
 example:
-  python jobs/index.py --input ../data/rsna_full --output runs/manifest.parquet
+  python jobs/index.py --input data/rsna2024 --output runs/manifest.parquet
 exit codes: 0 done, 3 done but studies failed (listed), 1 the job failed, 2 wrong arguments
 """
 

@@ -27,7 +27,7 @@ started again with the same --input, --bundle and --output; a folder of another 
 --input may also be a manifest that jobs/index.py wrote.
 
 examples:
-  python jobs/score.py --input ../data/rsna_full --output runs/scored
+  python jobs/score.py --input data/rsna2024 --output runs/scored
   python jobs/score.py --input archive.zip --bundle B --output out --basis real --actors 2
 exit codes: 0 done, 3 done with rows in failures.parquet, 1 the job failed, 2 wrong arguments,
 bundle or output folder. A finding not assessed or a view that is absent is no failure.

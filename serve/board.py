@@ -15,7 +15,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from lumbar.reports.source_headers import SourceHeaders
 from serve.answer import Answer
@@ -24,7 +23,7 @@ from serve.job import ENDED, Job, Progress, State, utc
 from serve.pictures import SeriesList, Shown, slice_png
 from serve.problems import Problem
 from serve.settings import KeepSettings, Limits
-from serve.shelf import Shelf, StorageFull
+from serve.shelf import Content, Shelf, StorageFull
 from serve.table import JobTable, Row
 from serve.troubles import (
     busy_client,
@@ -209,7 +208,8 @@ class Board:
         listed = await self.series(job_id, owner)
         if isinstance(listed, Problem):
             return listed
-        pixels = await asyncio.to_thread(self._shelf.array, job_id, _slice_name(series, number))
+        name = _slices_name(series)
+        pixels = await asyncio.to_thread(self._shelf.array, job_id, name, number)
         if pixels is None:
             return no_such_slice()
         own = listed.series[series].window
@@ -334,19 +334,14 @@ def _finished(progress: Progress, answer: Answer) -> Progress:
     return progress.model_copy(update={"stage": "done", "graded": graded})
 
 
-def _slice_name(series: int, number: int) -> str:
-    return f"{series}-{number}.npy"
+def _slices_name(series: int) -> str:
+    return f"slices-{series}.npz"
 
 
-def _files(graded: Graded) -> dict[str, Any]:
-    slices = {
-        _slice_name(k, n): pixels
-        for k, series in enumerate(graded.shown.slices)
-        for n, pixels in enumerate(series)
-    }
+def _files(graded: Graded) -> dict[str, Content]:
     return {
         ANSWER: graded.answer.model_dump_json().encode(),
         SERIES: graded.shown.listed.model_dump_json().encode(),
-        **slices,
+        **{_slices_name(k): slices for k, slices in enumerate(graded.shown.slices)},
         **graded.maps,
     }

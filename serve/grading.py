@@ -33,6 +33,8 @@ __all__ = ["GradingService"]
 
 READERS = 2
 """Studies that are decoded at once, so that one whose files hang holds up no other."""
+TELL_S = 0.2
+"""Between two words on how many files are decoded: each crosses three processes."""
 
 
 class Stopped(Exception):  # noqa: N818 - no error: nobody waits for the answer any more
@@ -134,7 +136,7 @@ class GradingService:
             files=files,
             recognise=recognise,
             views=view,
-            decoded=lambda n, m: work.tell(Progress(stage="decoding", decoded=n, of=m)),
+            decoded=work.tell_decoded,
         )
         headers = source_headers(sent.study, files)
         return _Read(study, headers, time.perf_counter() - began)
@@ -175,12 +177,19 @@ class _Work:
         self._loop = asyncio.get_running_loop()
         self._queue: asyncio.Queue[Progress | None] = asyncio.Queue()
         self._stopped = threading.Event()
+        self._told_s = 0.0
 
     def tell(self, progress: Progress) -> None:
         """In a thread: say how far it is; raises Stopped where nobody listens."""
-        if self._stopped.is_set():
-            raise Stopped
+        self._heed()
+        self._told_s = time.monotonic()
         self._call(self._queue.put_nowait, progress)
+
+    def tell_decoded(self, n: int, m: int) -> None:
+        """`n` of `m` files are decoded: told every TELL_S, and when all are; raises as `tell`."""
+        self._heed()
+        if n == m or time.monotonic() - self._told_s >= TELL_S:
+            self.tell(Progress(stage="decoding", decoded=n, of=m))
 
     def stop(self) -> None:
         """Nobody listens any more."""
@@ -194,6 +203,10 @@ class _Work:
         """What is told until the end."""
         while (progress := await self._queue.get()) is not None:
             yield progress
+
+    def _heed(self) -> None:
+        if self._stopped.is_set():
+            raise Stopped
 
     def _call(self, function: Callable[[Progress], None], progress: Progress) -> None:
         try:

@@ -1,22 +1,24 @@
 """Results on disk: a private folder with a folder a job, there whole or not at all.
 
-A job's folder holds its answer, its series' description, their slices and its heat maps. Nothing
-else of what was sent is kept; headers stay in memory (`board`).
+A job's folder holds its answer, its series' description, a file of slices a series, and its heat
+maps. Nothing else of what was sent is kept; headers stay in memory (`board`).
 """
 
 from __future__ import annotations
 
 import errno
-import io
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Shelf", "StorageFull"]
+__all__ = ["Content", "Shelf", "StorageFull"]
+
+Content = bytes | Sequence[NDArray[np.generic]]
+"""Of a file: its bytes, or arrays that are read one at a time."""
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 UNFINISHED = ".part"
@@ -27,14 +29,18 @@ class StorageFull(Exception):  # noqa: N818 - not the caller's error: there is n
 
 
 class Shelf:
-    """Folders of results below a private one (0700), which is made where it is missing."""
+    """Folders of results below a private one (0700), which is made where it is missing.
+
+    What they hold is counted once, at the start: nobody else writes here.
+    """
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
         self._folder, self._most = folder, most_bytes
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)
+        self._bytes = {entry.name: _bytes_below(entry) for entry in folder.iterdir()}
 
-    def put(self, job_id: str, files: Mapping[str, bytes | NDArray[np.generic]]) -> None:
+    def put(self, job_id: str, files: Mapping[str, Content]) -> None:
         """Keep a job's files; raises StorageFull where they find no room, keeping none of them."""
         part = self._folder / f"{job_id}{UNFINISHED}"
         try:
@@ -43,8 +49,10 @@ class Shelf:
             part.mkdir(mode=0o700)
             for name, content in files.items():
                 _write(part / name, content)
+            self._bytes[job_id] = _bytes_below(part)
             part.rename(self._folder / job_id)
         except OSError as error:
+            self._bytes.pop(job_id, None)
             if error.errno in FULL:
                 raise StorageFull("the disk of the folder of results is full") from None
             raise
@@ -58,53 +66,44 @@ class Shelf:
         except FileNotFoundError:
             return None
 
-    def array(self, job_id: str, name: str) -> NDArray[np.generic] | None:
-        """One array of a job, None where there is none."""
-        data = self.read(job_id, name)
-        if data is None:
+    def array(self, job_id: str, name: str, index: int) -> NDArray[np.generic] | None:
+        """One array of a job's file, None where there is none."""
+        try:
+            with np.load(self._folder / job_id / name, allow_pickle=False) as arrays:
+                found: NDArray[np.generic] = arrays[f"arr_{index}"]
+                return found
+        except (FileNotFoundError, KeyError):
             return None
-        found: NDArray[np.generic] = np.load(io.BytesIO(data), allow_pickle=False)
-        return found
 
     def erase(self, job_id: str) -> None:
         """Remove a job's files."""
         shutil.rmtree(self._folder / job_id, ignore_errors=True)
+        self._bytes.pop(job_id, None)
 
     def keep_only(self, job_ids: Iterable[str]) -> None:
         """Remove the files of every other job, and what a crash left half-written."""
-        kept = set(job_ids)
-        for entry in list(self._folder.iterdir()):
-            if entry.name not in kept:
-                shutil.rmtree(entry, ignore_errors=True)
+        for name in set(self._bytes) - set(job_ids):
+            self.erase(name)
 
     @property
     def bytes(self) -> int:
         """Bytes of all that is kept."""
-        return sum(_sizes(self._folder))
+        return sum(list(self._bytes.values()))
 
 
-def _size(content: bytes | NDArray[np.generic]) -> int:
-    return len(content) if isinstance(content, bytes) else content.nbytes
+def _size(content: Content) -> int:
+    return len(content) if isinstance(content, bytes) else sum(one.nbytes for one in content)
 
 
-def _sizes(folder: Path) -> Iterator[int]:
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            try:
-                yield os.lstat(os.path.join(parent, name)).st_size
-            except FileNotFoundError:  # erased meanwhile
-                continue
+def _bytes_below(folder: Path) -> int:
+    return sum(entry.lstat().st_size for entry in folder.rglob("*") if not entry.is_dir())
 
 
-def _npy(array: NDArray[np.generic]) -> memoryview:
-    """An array as a .npy file in memory: numpy's own writing to a full disk loses the errno."""
-    buffer = io.BytesIO()
-    np.lib.format.write_array(buffer, array, allow_pickle=False)
-    return buffer.getbuffer()
-
-
-def _write(path: Path, content: bytes | NDArray[np.generic]) -> None:
+def _write(path: Path, content: Content) -> None:
     with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content if isinstance(content, bytes) else _npy(content))
+        if isinstance(content, bytes):
+            file.write(content)
+        else:
+            np.savez(file, *content)
         file.flush()
         os.fsync(file.fileno())

@@ -32,6 +32,8 @@ SECURITY_HEADERS: Mapping[str, str] = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
+ASK_FOR_KEY = 'Basic realm="lumbar: any name, and the key as password", charset="UTF-8"'
+"""Browsers ask for Basic alone; what they are told at the page they send to all below it."""
 LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -52,7 +54,10 @@ class Guard:
             self._admit(scope)
             await self._app(scope, receive, answer.send)
         except Refused as refusal:
-            await problem_response(refusal.problem)(scope, receive, answer.send)
+            response = problem_response(refusal.problem)
+            if refusal.problem.status == 401 and scope["path"] == "/":
+                response.headers["WWW-Authenticate"] = ASK_FOR_KEY
+            await response(scope, receive, answer.send)
         except ClientDisconnect:
             pass  # nobody is there to be answered
         except Exception as error:

@@ -22,8 +22,8 @@ from serve.problems import Problem, Refused
 __all__ = ["COOKIE", "Callers", "owner_of"]
 
 COOKIE = "lumbar_caller"
-OPEN_PATHS = frozenset({"/", "/healthz", "/readyz"})
-"""Beside the page's own files, which hold nothing of anybody and ask for the key."""
+OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+"""Beside the page's scripts and styles, which hold nothing of anybody."""
 
 
 class Callers:
@@ -95,5 +95,7 @@ def _is_token(text: str) -> bool:
 
 def _who_are_you() -> Problem:
     detail = "this server answers to those who have a key"
-    hint = "send it as `Authorization: Bearer <key>`; the page asks for it"
+    hint = (
+        "send it as `Authorization: Bearer <key>`; a browser asks for it at the address of the page"
+    )
     return Problem.of("no-key", 401, "A key is needed", detail, hint)

@@ -1,6 +1,6 @@
 /**
  * The endpoint: one function a route. What fails is a Problem with the server's own words. Who asks
- * is the browser's affair: it sends the cookie, or the key that it asked for before the page came.
+ * is the browser's affair: it sends the cookie, or the key that it asked for when the page was opened.
  */
 
 const ROOT = "/api/v1";
@@ -81,29 +81,49 @@ export function upload(files, view, sent, signal) {
 const ENDED = new Set(["done", "failed", "interrupted"]);
 export const hasEnded = (job) => ENDED.has(job.state);
 
-/** Tell `changed` of each change of a job until it has ended; a lost connection is taken up again. */
-export async function follow(id, changed, signal) {
-  for (;;) {
-    const now = await job(id);
-    changed(now);
-    if (hasEnded(now) || signal.aborted) return;
-    await events(id, changed, signal).catch((error) => {
-      if (error.status) throw error; // the server has said why
-    });
-    if (signal.aborted) return;
-    await new Promise((resolve) => setTimeout(resolve, 500));
+const SOON_MS = 500;
+const LATE_MS = 10_000;
+
+/**
+ * Tell `changed` of each change of a job until it has ended; a lost connection is taken up again.
+ * `streamed` keeps a connection open meanwhile, of which a browser has six a server; else it asks.
+ */
+export async function follow(id, changed, signal, streamed = true) {
+  for (let wait = SOON_MS; !signal.aborted; ) {
+    try {
+      const now = await job(id);
+      if (signal.aborted) return;
+      changed(now);
+      if (hasEnded(now)) return;
+      if (streamed) await events(id, changed, signal);
+      wait = SOON_MS;
+    } catch (error) {
+      if (signal.aborted) return;
+      if (error.status && error.status < 500) throw error; // the server has said why
+      wait = Math.min(2 * wait, LATE_MS);
+    }
+    await new Promise((resolve) => setTimeout(resolve, wait));
   }
 }
 
 async function events(id, changed, signal) {
   const response = await ask(`/jobs/${id}/events`, { signal, headers: { Accept: "text/event-stream" } });
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let text = "";
-  for await (const piece of response.body.pipeThrough(new TextDecoderStream())) {
-    const blocks = (text + piece).replaceAll("\r\n", "\n").split("\n\n");
+  for (;;) {
+    const { value, done } = await reader.read();
+    if (done) return;
+    const blocks = (text + value).replaceAll("\r\n", "\n").split("\n\n");
     text = blocks.pop();
     for (const block of blocks) {
       const data = block.split("\n").filter((line) => line.startsWith("data:"));
-      if (data.length) changed(JSON.parse(data.map((line) => line.slice(5)).join("\n")));
+      if (data.length) changed(jobOf(JSON.parse(data.map((line) => line.slice(5)).join("\n"))));
     }
   }
+}
+
+/** What an event tells of a job; the last word of one that is gone is a problem. */
+function jobOf(told) {
+  if (told.state) return told;
+  throw new Problem(told);
 }

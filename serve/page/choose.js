@@ -11,7 +11,23 @@ const LISTED = 5;
 export function Choose({ send }) {
   const [choice, setChoice] = useState(NOTHING);
   const [view, setView] = useState("");
-  const take = async (files) => setChoice(await sortFiles(await files));
+  const [said, setSaid] = useState("");
+  const turn = useRef(0);
+  /** Show a choice; null while it is looked at. What is chosen last counts, whichever is read first. */
+  const show = (next, words = "") => {
+    setChoice(next ?? NOTHING);
+    setSaid(words);
+  };
+  const take = async (files) => {
+    const mine = ++turn.current;
+    show(null, "Looking at the files");
+    const next = await Promise.resolve(files).then(sortFiles).catch(() => null);
+    if (mine === turn.current) show(next, next ? "" : "These files could not be read. Choose them again.");
+  };
+  const clear = () => {
+    turn.current += 1;
+    show(null);
+  };
   useEffect(() => {
     document.title = "lumbar";
   }, []);
@@ -23,7 +39,7 @@ export function Choose({ send }) {
       slice it was read off.
     </p>
     <${DropField} take=${take} chosen=${ready}>
-      <div role="status"><${Chosen} choice=${choice} clear=${() => setChoice(NOTHING)} /></div>
+      <div role="status">${said || html`<${Chosen} ...${{ choice, clear }} />`}</div>
       ${choice.kinds.includes("PNG") && html`<${ViewField} ...${{ view, setView }} />`}
       <p class="row end">
         <button class="button primary big" disabled=${!ready} onClick=${() => send(choice, choice.kinds.includes("PNG") ? view : "")}>

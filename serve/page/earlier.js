@@ -2,7 +2,8 @@
 
 import * as api from "./api.js";
 import { ToneMark } from "./glyph.js";
-import { html, useEffect, useState } from "./vendor/preact-htm.js";
+import { sentence } from "./problem.js";
+import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 import { count, timeWords } from "./words.js";
 
 const STATES = { queued: "Waiting", running: "Being graded", failed: "Failed", interrupted: "Interrupted" };
@@ -10,14 +11,16 @@ const STATES = { queued: "Waiting", running: "Being graded", failed: "Failed", i
 export function Earlier() {
   const [jobs, setJobs] = useState([]);
   const [said, setSaid] = useState("");
+  const words = useRef();
   const load = () => api.jobs().then(setJobs, (problem) => setSaid(problem.title));
   useEffect(() => void load(), []);
   const erase = async (job) => {
     await api.erase(job.id).then(() => setSaid("Erased"), (problem) => setSaid(problem.title));
+    words.current.focus(); // the button that had it goes with its row
     load();
   };
   return html`<div class="earlier">
-    <p role="status" class="soft">${said}</p>
+    <p role="status" class="soft" tabindex="-1" ref=${words}>${said}</p>
     ${jobs.length > 0 &&
     html`<h2 id="earlier">Earlier results</h2>
       <p class="soft">Kept on the server until the time beside each, or until you erase it.</p>
@@ -42,8 +45,9 @@ function Row({ job, erase }) {
   </tr>`;
 }
 
-/** A job's result in a line: its headline, or how far it is, or why there is none. */
+/** A job's result: its headline with what that rests on, or how far it is, or why there is none. */
 export function Outcome({ job }) {
   if (!job.headline) return html`${job.problem?.title ?? STATES[job.state]}`;
-  return html`<span class="outcome"><${ToneMark} tone=${job.headline.tone} /> ${job.headline.title}</span>`;
+  const { tone, title, lines } = job.headline;
+  return html`<span class="outcome"><${ToneMark} tone=${tone} /> <span>${title}${lines[0] && html`<small>${sentence(lines[0])}</small>`}</span></span>`;
 }

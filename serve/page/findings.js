@@ -1,7 +1,6 @@
 /** The findings in words: worst first, then what could not be assessed and why. */
 
 import { Glyph } from "./glyph.js";
-import { Grid } from "./grid.js";
 import { sentence } from "./problem.js";
 import { html } from "./vendor/preact-htm.js";
 import { FILM_ORDER, LEVELS, conditionOf, count, levelOf, levelWords, likelier, ownShare, percent, placeOf, sideOf, worstFirst } from "./words.js";
@@ -11,8 +10,9 @@ export function Findings({ order, selected, select }) {
   const bad = order.filter(({ severity }) => severity !== "Normal/Mild");
   const mild = order.filter(({ severity }) => severity === "Normal/Mild");
   if (!order.length) return null;
+  const none = order.length === 1 ? "The one graded finding is Normal/Mild" : `All ${order.length} graded findings are Normal/Mild`;
   return html`<section class="panel" aria-labelledby="worst">
-    <h2 id="worst">${bad.length ? `${count(bad.length, "finding")}, worst first` : "No finding is Moderate or Severe"}</h2>
+    <h2 id="worst">${bad.length ? `${count(bad.length, "finding")}, worst first` : none}</h2>
     ${bad.length > 0 && html`<${List} findings=${bad} ...${{ selected, select }} />`}
     ${mild.length > 0 &&
     html`<details><summary>${mild.length} Normal/Mild</summary><${List} findings=${mild} ...${{ selected, select }} /></details>`}
@@ -20,12 +20,11 @@ export function Findings({ order, selected, select }) {
 }
 
 /** What lone slices show that is none of the 25; their rows say why they stay empty. */
-export function LoneSlice({ answer, selected, select }) {
-  return html`<section class="panel lone">
-    <h2>Read off this slice, worst first</h2>
-    <${List} findings=${worstFirst(answer.unsided)} ...${{ selected, select }} />
-    ${[...new Set(answer.unsided.map(({ reason }) => reason))].map((reason) => html`<p class="soft">${sentence(reason)}</p>`)}
-    <details><summary>The 25 findings of a whole study</summary><${Grid} findings=${answer.findings} ...${{ selected, select }} /></details>
+export function LoneSlices({ findings, selected, select }) {
+  return html`<section class="panel lone" aria-labelledby="lone">
+    <h2 id="lone">Read off slices without neighbours, worst first</h2>
+    <${List} findings=${worstFirst(findings)} ...${{ selected, select }} />
+    ${[...new Set(findings.map(({ reason }) => reason))].map((reason) => html`<p class="soft">${sentence(reason)}</p>`)}
   </section>`;
 }
 

@@ -6,14 +6,15 @@ import { FILM_ORDER, LEVELS, findingWords, levelWords, likelier, ownShare, perce
 
 const STEPS = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] };
 
-export function Grid({ findings, selected, select }) {
+/** While `windowing` the arrows set the window, here too. */
+export function Grid({ findings, selected, select, windowing = false }) {
   const [pointed, point] = useState(null);
   const table = useRef();
   const cell = (level, condition) => findings.find((one) => one.level === level && one.condition === condition);
   const here = findings.includes(selected) ? selected : cell(LEVELS[0], FILM_ORDER[0]);
   const keyed = (event) => {
     const step = STEPS[event.key];
-    if (!step) return;
+    if (!step || windowing || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault(); // the arrows move in the grid, not through the slices
     const row = LEVELS.indexOf(here.level) + step[0];
     const column = FILM_ORDER.indexOf(here.condition) + step[1];

@@ -19,8 +19,7 @@ const areOn = () => localStorage.getItem(KEPT) !== "off";
 export function useKeys(hands) {
   useEffect(() => {
     const pressed = (event) => {
-      if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || !areOn()) return;
-      if (event.target.closest("input, select, textarea, dialog, [role=menu], [role=region]")) return;
+      if (event.defaultPrevented || isShortcut(event) || !areOn() || isTheirs(event)) return;
       const deed = deedOf(event.key, hands);
       if (!deed) return;
       event.preventDefault();
@@ -29,6 +28,16 @@ export function useKeys(hands) {
     addEventListener("keydown", pressed);
     return () => removeEventListener("keydown", pressed);
   });
+}
+
+/** A browser's or system's key; brackets are typed with Alt or AltGr on many keyboards. */
+const isShortcut = ({ key, ctrlKey, altKey, metaKey }) =>
+  metaKey || (ctrlKey && !altKey) || (altKey && key !== "[" && key !== "]");
+
+/** A key that the focused field needs itself: of a slider the arrows alone. */
+function isTheirs({ key, target }) {
+  if (target.matches("input[type=range]")) return key.startsWith("Arrow");
+  return target.closest("input, select, textarea, dialog, [role=menu], [role=region]") !== null;
 }
 
 function deedOf(key, { eye, move, step, save }) {
@@ -62,7 +71,14 @@ export function KeyHelp() {
     localStorage.setItem(KEPT, event.target.checked ? "on" : "off");
     setOn(event.target.checked);
   };
-  return html`<details class="menu keys">
+  const closed = (event) => {
+    const { currentTarget: help } = event;
+    if (event.key !== "Escape" || !help.open) return;
+    event.preventDefault();
+    help.open = false;
+    help.firstElementChild.focus();
+  };
+  return html`<details class="menu keys" onKeyDown=${closed}>
     <summary class="button">Keys</summary>
     <div class="sheet">
       <dl>${HELP.map(([key, does]) => html`<dt><kbd>${key}</kbd></dt><dd>${does}</dd>`)}</dl>

@@ -2,11 +2,10 @@
 
 import * as api from "./api.js";
 import { Choose } from "./choose.js";
-import { ProblemNote } from "./problem.js";
 import { Progress, Sending } from "./progress.js";
 import { Result } from "./result.js";
 import { Theme } from "./theme.js";
-import { html, render, useCallback, useEffect, useRef, useState } from "./vendor/preact-htm.js";
+import { html, render, useCallback, useEffect, useErrorBoundary, useRef, useState } from "./vendor/preact-htm.js";
 import { NOTICE } from "./words.js";
 
 /** The address after #: "" to choose, "jobs/A+B" for the studies of one upload. */
@@ -39,7 +38,7 @@ function useUpload() {
   const [sending, setSending] = useState(null);
   const send = useCallback((choice, view) => {
     const leaving = new AbortController();
-    const state = { choice, cancel: () => leaving.abort() };
+    const state = { choice, view, cancel: () => leaving.abort() };
     setSending({ ...state, share: 0 });
     api.upload(choice.sent, view, (share) => setSending({ ...state, share }), leaving.signal).then(
       (jobs) => {
@@ -58,10 +57,14 @@ function App() {
   const [sending, send, forget] = useUpload();
   const main = useRef();
   const screen = sending ? "sending" : route;
+  const before = useRef(null);
+  const [broken] = useErrorBoundary();
   useEffect(() => {
     scrollTo(0, 0);
-    if (screen) main.current.focus({ preventScroll: true });
+    if (screen || before.current !== null) main.current.focus({ preventScroll: true });
+    before.current = screen;
   }, [screen]);
+  if (broken) return html`<${Broken} />`;
   return html`
     <a class="skip" href="#main" onClick=${(event) => skip(event, main)}>Skip to the content</a>
     <header class="top">
@@ -76,13 +79,22 @@ function App() {
   `;
 }
 
+/** A fault of the page's own: said, instead of a screen that no longer moves. */
+function Broken() {
+  return html`<main class="narrow"><section class="note bad" role="alert">
+    <h1>The page has failed</h1>
+    <p>What was sent is still with the server: you find it under the earlier results.</p>
+    <p class="row"><a class="button" href="/">Start again</a></p>
+  </section></main>`;
+}
+
 function skip(event, main) {
   event.preventDefault();
   main.current.focus();
 }
 
 function Screen({ route, sending, send, forget }) {
-  if (sending) return html`<${Sending} ...${{ sending, forget }} />`;
+  if (sending) return html`<${Sending} ...${{ sending, send, forget }} />`;
   const ids = route.match(/^jobs\/([\w+-]+)$/)?.[1].split("+");
   if (!ids) return html`<${Choose} send=${send} />`;
   return html`<${Study} key=${ids.join()} ids=${ids} />`;
@@ -90,23 +102,28 @@ function Screen({ route, sending, send, forget }) {
 
 /** One study: progress until it is done, then its result. Several: their progress, side by side. */
 function Study({ ids }) {
-  const [jobs, problem] = useJobs(ids);
-  if (problem) return html`<div class="narrow"><${ProblemNote} problem=${problem} /></div>`;
+  const jobs = useJobs(ids);
   if (ids.length === 1 && jobs[0]?.state === "done") return html`<${Result} job=${jobs[0]} />`;
   return html`<${Progress} jobs=${jobs} />`;
 }
 
+/** Studies that are followed by a stream each; more of them would leave the browser no connection. */
+const STREAMED = 3;
+
+/** The jobs of these ids as they change; one that cannot be had carries the problem. */
 function useJobs(ids) {
   const [jobs, setJobs] = useState(ids.map(() => null));
-  const [problem, setProblem] = useState(null);
   useEffect(() => {
     const leaving = new AbortController();
     const put = (at, job) => setJobs((all) => all.map((old, k) => (k === at ? job : old)));
-    const failed = (error) => error.name !== "AbortError" && setProblem(error);
-    ids.forEach((id, at) => api.follow(id, (job) => put(at, job), leaving.signal).catch(failed));
+    ids.forEach((id, at) =>
+      api
+        .follow(id, (job) => put(at, job), leaving.signal, ids.length <= STREAMED)
+        .catch((problem) => put(at, { id, state: "failed", study_id: "A study", files: 0, problem })),
+    );
     return () => leaving.abort();
   }, [ids.join()]);
-  return [jobs, problem];
+  return jobs;
 }
 
 function Foot({ model }) {

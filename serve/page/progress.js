@@ -3,17 +3,15 @@
 import * as api from "./api.js";
 import { Outcome } from "./earlier.js";
 import { ProblemNote } from "./problem.js";
-import { html, useEffect } from "./vendor/preact-htm.js";
+import { html, useEffect, useState } from "./vendor/preact-htm.js";
 import { bytesWords, count } from "./words.js";
 
 const STAGES = ["received", "decoding", "locating", "grading", "done"];
 
 /** What is on its way to the server. */
-export function Sending({ sending, forget }) {
-  const { choice, share, problem, cancel } = sending;
-  if (problem) {
-    return html`<div class="narrow"><${ProblemNote} problem=${problem}><button class="button" onClick=${forget}>Back</button><//></div>`;
-  }
+export function Sending({ sending, send, forget }) {
+  const { choice, view, share, problem, cancel } = sending;
+  if (problem) return html`<div class="narrow"><${NotSent} again=${() => send(choice, view)} ...${{ problem, forget }} /></div>`;
   return html`<div class="narrow">
     <h1>Sending</h1>
     <p class="lead">${count(choice.sent.length, "file")}, ${bytesWords(choice.bytes)}</p>
@@ -22,14 +20,30 @@ export function Sending({ sending, forget }) {
   </div>`;
 }
 
+/** No answer, too slow, busy: the same files may well be taken a little later. */
+const PASSING = new Set([0, 408, 503]);
+
+function NotSent({ problem, again, forget }) {
+  const passing = PASSING.has(problem.status);
+  const hint = problem.status === 503 ? "Wait some seconds, then send it again." : problem.hint;
+  return html`<${ProblemNote} problem=${{ title: problem.title, detail: problem.detail, hint }}>
+    ${passing && html`<button class="button primary" onClick=${again}>Send again</button>`}
+    <button class="button" onClick=${forget}>Back</button>
+  <//>`;
+}
+
 /** The studies of one upload, each with its stages. */
 export function Progress({ jobs }) {
   const ended = jobs.every((job) => job && api.hasEnded(job));
+  const done = jobs.filter((job) => job?.state === "done").length;
+  const state = !ended ? "Grading" : done ? "Graded" : "Not graded";
+  const studies = count(jobs.length, "study", "studies");
+  const many = !ended ? `Grading ${studies}` : done === jobs.length ? `${studies} graded` : `${done} of ${studies} graded`;
   useEffect(() => {
-    document.title = ended ? "Graded - lumbar" : "Grading - lumbar";
-  }, [ended]);
+    document.title = `${state} - lumbar`;
+  }, [state]);
   return html`<div class="narrow">
-    <h1>${jobs.length === 1 ? "Grading" : ended ? `${count(jobs.length, "study", "studies")} graded` : `Grading ${count(jobs.length, "study", "studies")}`}</h1>
+    <h1>${jobs.length === 1 ? state : many}</h1>
     ${jobs.map((job) => job && html`<${JobProgress} key=${job.id} job=${job} many=${jobs.length > 1} />`)}
     ${jobs.length > 1 && html`<p class="row"><a class="button" href="#/">Back</a></p>`}
   </div>`;
@@ -37,18 +51,25 @@ export function Progress({ jobs }) {
 
 function JobProgress({ job, many }) {
   if (job.problem || job.state === "interrupted") return html`<${Failed} job=${job} many=${many} />`;
-  if (job.state === "done") {
-    return html`<section class="panel finished">
-      <p><span class="path">${job.study_id}</span><br /><${Outcome} job=${job} /></p>
-      <a class="button" href="#/jobs/${job.id}">Open<span class="unseen"> the result of ${job.study_id}</span></a>
-    </section>`;
-  }
-  const cancel = () => api.erase(job.id).finally(() => (location.hash = "/"));
+  if (job.state !== "done") return html`<${Running} job=${job} many=${many} />`;
+  return html`<section class="panel finished">
+    <p><span class="path">${job.study_id}</span><br /><${Outcome} job=${job} /></p>
+    <a class="button" href="#/jobs/${job.id}">Open<span class="unseen"> the result of ${job.study_id}</span></a>
+  </section>`;
+}
+
+function Running({ job, many }) {
+  const [said, setSaid] = useState("");
+  const cancel = () =>
+    api.erase(job.id).then(
+      () => many || (location.hash = "/"), // of several, its own panel says that it is gone
+      (problem) => setSaid(`Not erased: ${problem.message}.`),
+    );
   return html`<section class="panel">
     <p class="path">${job.study_id ?? count(job.files, "file")}</p>
     <ol class="stages" aria-label="Stages">${stagesOf(job).map((stage) => html`<${Stage} key=${stage.label} ...${stage} />`)}</ol>
     <p class="unseen" role="status">${STAGE_WORDS[job.progress.stage]}</p>
-    <p class="row"><button class="button" onClick=${cancel}>Cancel and erase</button></p>
+    <p class="row"><button class="button" onClick=${cancel}>Cancel and erase</button> <span role="alert">${said}</span></p>
   </section>`;
 }
 
@@ -89,5 +110,5 @@ function Failed({ job, many }) {
     hint: "send it again",
   };
   const name = html`<span class="path">${job.study_id ?? count(job.files, "file")}</span>`;
-  return html`<${ProblemNote} problem=${problem} one=${!many}>${many ? name : null}<//>`;
+  return html`<${ProblemNote} problem=${problem} one=${false}>${many ? name : null}<//>`;
 }

@@ -3,13 +3,13 @@
 import * as api from "./api.js";
 import { About } from "./about.js";
 import { FindingCard } from "./finding.js";
-import { Findings, LoneSlice, NotAssessed } from "./findings.js";
+import { Findings, LoneSlices, NotAssessed } from "./findings.js";
 import { ToneMark } from "./glyph.js";
 import { Grid } from "./grid.js";
 import { KeyHelp, useKeys } from "./keys.js";
 import { ProblemNote, sentence } from "./problem.js";
 import { Save } from "./save.js";
-import { html, useCallback, useEffect, useReducer, useState } from "./vendor/preact-htm.js";
+import { html, useCallback, useEffect, useReducer, useRef, useState } from "./vendor/preact-htm.js";
 import { firstLook, look } from "./look.js";
 import { Viewer } from "./viewer.js";
 import { NOTICE, worstFirst } from "./words.js";
@@ -44,6 +44,9 @@ function Reading({ id, answer, series }) {
   }, []);
   const step = (by) => order.length && select(order[Math.max(0, Math.min(order.length - 1, order.indexOf(selected) + by))]);
   useKeys({ eye, move, step, save: () => setSaving(true) });
+  const graded = worstFirst(answer.findings);
+  const lone = answer.unsided.length > 0;
+  const grid = html`<${Grid} findings=${answer.findings} windowing=${eye.keys === "window"} ...${{ selected, select }} />`;
   return html`<div class="result">
     <div class="bar-top">
       <a class="button" href="#/">Back</a>
@@ -53,16 +56,16 @@ function Reading({ id, answer, series }) {
     </div>
     <section class="read">
       <${Headline} answer=${answer} />
-      ${answer.unsided.length
-        ? html`<${LoneSlice} ...${{ answer, selected, select }} />`
-        : html`<${Grid} findings=${answer.findings} ...${{ selected, select }} />`}
+      ${(graded.length > 0 || !lone) && grid}
+      ${lone && html`<${LoneSlices} findings=${answer.unsided} ...${{ selected, select }} />`}
+      ${!graded.length && lone && html`<details class="panel"><summary>The 25 findings of a whole study</summary>${grid}</details>`}
     </section>
     <section class="film" aria-label="Pictures">
       <${Viewer} ...${{ id, series, eye, move, selected, select }} findings=${order} />
     </section>
     ${selected && html`<${FindingCard} key=${all.indexOf(selected)} ...${{ id, series, select }} finding=${selected} />`}
     <section class="more">
-      ${!answer.unsided.length && html`<${Findings} ...${{ order, selected, select }} />`}
+      <${Findings} order=${graded} ...${{ selected, select }} />
       <${NotAssessed} findings=${answer.findings} />
       <${About} answer=${answer} />
     </section>
@@ -71,8 +74,10 @@ function Reading({ id, answer, series }) {
 
 function Headline({ answer }) {
   const { headline } = answer;
+  const title = useRef();
+  useEffect(() => title.current.focus({ preventScroll: true }), []); // so that it is read out
   return html`<header class="headline ${headline.tone}">
-    <h1><${ToneMark} tone=${headline.tone} /> ${headline.title}</h1>
+    <h1 tabindex="-1" ref=${title}><${ToneMark} tone=${headline.tone} /> ${headline.title}</h1>
     ${headline.lines.map((line) => html`<p class=${line.startsWith(UNCERTAIN) ? "caution" : ""}>${sentence(line)}</p>`)}
     <p class="print-only">${NOTICE}</p>
   </header>`;

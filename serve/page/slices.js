@@ -3,7 +3,8 @@
 import * as api from "./api.js";
 import { useEffect, useRef, useState } from "./vendor/preact-htm.js";
 
-const KEPT = 120;
+const KEPT_BYTES = 128 * 2 ** 20;
+const FEWEST = 8;
 const AHEAD = [1, -1, 2, -2];
 const SETTLED_MS = 120;
 const cache = new Map();
@@ -14,22 +15,23 @@ export function useSlice(id, one, n, window) {
   const [shown, setShown] = useState({ key: null });
   const last = useRef(null);
   useEffect(() => {
-    let gone = false;
+    const leaving = new AbortController();
+    const gone = () => leaving.signal.aborted;
     const fetchIt = () =>
-      load(id, one.index, n, window).then(
+      load(id, one, n, window, leaving.signal).then(
         (bitmap) => {
-          if (gone) return;
+          if (gone()) return;
           setShown({ key: wanted, bitmap, window, place: `${one.index}/${n}` });
-          for (const by of AHEAD) if (one.instances[n + by]) load(id, one.index, n + by, window).catch(() => {});
+          for (const by of AHEAD) if (one.instances[n + by]) load(id, one, n + by, window).catch(() => {});
         },
-        (problem) => !gone && setShown({ key: wanted, problem }),
+        (problem) => gone() || setShown({ key: wanted, problem }),
       );
     // While a window is dragged the shown slice is re-mapped; the exact one follows.
     const same = last.current === `${one.index}/${n}` && !cache.has(wanted);
     last.current = `${one.index}/${n}`;
     const timer = same ? setTimeout(fetchIt, SETTLED_MS) : void fetchIt();
     return () => {
-      gone = true;
+      leaving.abort();
       clearTimeout(timer);
     };
   }, [wanted]);
@@ -38,13 +40,17 @@ export function useSlice(id, one, n, window) {
 
 const keyOf = (id, k, n, { center, width }) => `${id}/${k}/${n}/${center}/${width}`;
 
-function load(id, k, n, window) {
-  const key = keyOf(id, k, n, window);
-  const kept = cache.get(key) ?? api.slice(id, k, n, window).then((blob) => createImageBitmap(blob));
+/** A slice of the cache, else of the server; `signal` takes a request back that nobody waits for. */
+function load(id, one, n, window, signal) {
+  const key = keyOf(id, one.index, n, window);
+  const kept = cache.get(key) ?? api.slice(id, one.index, n, window, { signal }).then((blob) => createImageBitmap(blob));
+  const drop = () => cache.get(key) === kept && cache.delete(key);
   cache.delete(key);
   cache.set(key, kept); // the last used is the last to go
-  kept.catch(() => cache.delete(key));
-  if (cache.size > KEPT) cache.delete(cache.keys().next().value);
+  signal?.addEventListener("abort", drop);
+  kept.then(() => signal?.removeEventListener("abort", drop), drop);
+  const most = Math.max(FEWEST, Math.floor(KEPT_BYTES / (4 * one.rows * one.columns)));
+  while (cache.size > most) cache.delete(cache.keys().next().value);
   return kept;
 }
 

@@ -30,7 +30,7 @@ export function Stage({ id, one, n, eye, move, selected, select, findings }) {
       class=${ready ? "" : "coming"}
       style=${{ left: `${fit.left}px`, top: `${fit.top}px`, width: `${fit.width}px`, height: `${fit.height}px` }}
     ></canvas>
-    ${shown.problem && html`<p class="nofilm" role="alert">${sentence(shown.problem.message)}</p>`}
+    ${shown.problem && html`<p class="nofilm" role="alert">${sentence(shown.problem.detail || shown.problem.message)}</p>`}
     ${ready && box.width > 0 &&
     html`<${Overlay} ...${{ box, fit, one, n, eye, select, selected }} findings=${findings.filter(here)} heat=${selected && here(selected) ? heat : null} />`}
     <p class="corner" aria-hidden="true">${one.description}<br />slice ${n + 1} of ${one.slices}<br />W ${Math.round(window.width)} · C ${Math.round(window.center)}</p>

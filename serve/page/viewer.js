@@ -29,7 +29,7 @@ export function Viewer({ id, series, eye, move, selected, select, findings }) {
 function Tabs({ series, eye, move }) {
   const keyed = (event) => {
     const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-    if (!by) return;
+    if (!by || eye.keys === "window" || event.altKey || event.ctrlKey || event.metaKey) return;
     event.preventDefault();
     move({ kind: "series", by });
     event.currentTarget.children[(eye.k + by + series.length) % series.length].focus();
@@ -51,8 +51,8 @@ function Tools({ eye, move }) {
       ${toggle("Window", eye.tool === "window", { kind: "tool", tool: "window" }, "Drag: width across, centre up and down")}
       ${toggle("Move", eye.tool === "move", { kind: "tool", tool: "move" }, "Drag the picture (or hold Shift)")}
     </span>
-    <span class="group" role="group" aria-label="Level">
-      <span aria-hidden="true">Level</span>
+    <span class="group" role="group" aria-label="Brightness">
+      <span aria-hidden="true">Brightness</span>
       ${push("−", { kind: "window", center: 0.1 }, "Darker")}
       ${push("+", { kind: "window", center: -0.1 }, "Brighter")}
     </span>

@@ -7,15 +7,19 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import pytest
+from jobs_of import done, ended, send
 
 from lumbar.errors import BundleError, ConfigError
 from lumbar.grading.bundle import Bundle
@@ -171,3 +175,63 @@ def test_docs_api_md_knows_every_route(client: httpx.Client) -> None:
         last = path.rpartition("/")[2]
         wanted = {"{job_id}": "curl $JOB >", "{number}.png": "/slices/0.png"}.get(last, last)
         assert wanted in text, path
+
+
+def kill(actor: str) -> None:
+    """End the process of an actor of this test's Ray with SIGKILL, and see that it was there."""
+    (process,) = [
+        process
+        for process in psutil.Process().children(recursive=True)
+        if process.is_running() and actor in " ".join(process.cmdline())
+    ]
+    process.send_signal(signal.SIGKILL)
+    process.wait(20)
+
+
+@pytest.mark.nightly
+def test_bar_29_a_replica_killed_under_load_costs_no_answer(
+    client: httpx.Client, example: Example
+) -> None:
+    before = upload(client, example.archive).json()["findings"]
+    with ThreadPoolExecutor(4) as clients:
+        uploads = [clients.submit(upload, client, example.archive, "?wait=110") for _ in range(8)]
+        while not any(one.done() for one in uploads):
+            time.sleep(0.05)
+        kill("ServeReplica:lumbar:Grader")
+        answers = [one.result() for one in uploads]
+    assert {answer.status_code for answer in answers} <= {200, 503}
+    graded = [answer.json()["findings"] for answer in answers if answer.status_code == 200]
+    for found in graded:
+        assert list(map(without_numbers, found)) == list(map(without_numbers, before))
+    for answer in answers:
+        if answer.status_code == 503:
+            assert answer.headers["content-type"] == "application/problem+json"
+            assert answer.headers["retry-after"]
+    # One that was lost is sent to the next replica, and the others wait for it.
+    assert len(graded) == 8
+    assert upload(client, example.archive).status_code == 200
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("actor", ["ServeReplica:lumbar:Ingress", "Board"])
+def test_a_result_outlives_the_process_that_answered_for_it(
+    client: httpx.Client, example: Example, actor: str
+) -> None:
+    job = done(client, ("study.zip", example.archive.read_bytes()))
+    answer = client.get(f"{job['address']}/result.json").json()
+    kill(actor)
+    until = time.monotonic() + 60
+    while (status := answered(client, job["address"])) != 200 and time.monotonic() < until:
+        assert status in (None, 500, 503)
+        time.sleep(0.2)
+    assert client.get(f"{job['address']}/result.json").json() == answer
+    (another,) = send(client, ("slice.dcm", example.dicom.read_bytes()))
+    assert ended(client, another)["state"] == "done"
+
+
+def answered(client: httpx.Client, address: str) -> int | None:
+    """The status of an answer, None where nobody listens."""
+    try:
+        return client.get(address).status_code
+    except httpx.TransportError:
+        return None

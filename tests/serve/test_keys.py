@@ -59,6 +59,15 @@ def test_health_is_told_to_everybody(keyed: TestClient) -> None:
     assert keyed.get("/page/nothing.js").status_code == 404
 
 
+def test_a_browser_asks_for_the_key_at_the_page(keyed: TestClient, keys: dict[str, str]) -> None:
+    refused = keyed.get("/")
+    assert refused.status_code == 401
+    assert refused.headers["www-authenticate"].startswith("Basic ")  # browsers know no Bearer
+    told = ("reader", next(iter(keys)))
+    assert keyed.get("/", auth=told).headers["content-type"].startswith("text/html")
+    assert keyed.get(JOBS, auth=told).status_code == 200
+
+
 def test_a_key_sees_its_own_jobs_and_no_others(
     keyed: TestClient, keys: dict[str, str], example: Example
 ) -> None:

@@ -37,7 +37,6 @@ class Provenance:
 
 
 def _sentence(told: object) -> str:
-    if isinstance(told, str) and told.strip():
-        return told.strip()
-    source = told.get("source") if isinstance(told, Mapping) else None
-    return str(source) if source else "not told by the model's card"
+    source = told.get("source") if isinstance(told, Mapping) else told
+    words = source.strip() if isinstance(source, str) else ""
+    return words.replace("_", " ") or "not told by the model's card"

@@ -135,6 +135,6 @@ function Foot({ model }) {
 }
 
 /** A card says it in a phrase, or with more beside it. */
-const trainedOn = ({ trained_on: told }) => told?.source ?? told ?? "what its card does not say";
+const trainedOn = ({ trained_on: told }) => (told?.source ?? told ?? "what its card does not say").replaceAll("_", " ");
 
 render(html`<${App} />`, document.getElementById("app"));

@@ -21,6 +21,7 @@ from page_deeds import (
     upload,
 )
 from playwright.sync_api import Page, expect
+from pydicom import dcmread
 from said_bundle import bundle_saying
 
 from lumbar.domain import Level, Severity
@@ -183,3 +184,43 @@ def test_several_studies_are_graded_side_by_side(
     assert_accessible(opened, "several studies")
     opened.get_by_role("link", name="Open").first.click()
     expect(button(opened, "Save result")).to_be_visible()
+
+
+def test_lone_slices_hide_no_graded_finding(opened: Page, scan: Example, tmp_path: Path) -> None:
+    chosen: dict[str, Path] = {}
+    with zipfile.ZipFile(scan.archive) as archive:
+        for name in sorted(archive.namelist()):
+            described = dcmread(io.BytesIO(archive.read(name)), stop_before_pixels=True)
+            if described.SeriesDescription in ("T1", "T2"):
+                chosen.setdefault(
+                    str(described.SeriesDescription), Path(archive.extract(name, tmp_path))
+                )
+    upload(opened, *chosen.values())
+    expect(opened.get_by_role("grid", name="The 25 findings")).to_be_visible()
+    expect(opened.get_by_role("heading", name="Read off slices without neighbours")).to_be_visible()
+    assert "L4/L5" in opened.locator("#worst + ol li").first.inner_text()
+    assert_accessible(opened, "lone slices beside graded cells")
+
+
+def test_an_upload_that_did_not_arrive_can_be_sent_again(opened: Page, scan: Example) -> None:
+    choose(opened, scan.dicom)
+    opened.context.set_offline(True)
+    button(opened, "Upload").click()
+    expect(opened.get_by_role("heading", name="No answer from the server")).to_be_visible()
+    assert_accessible(opened, "not sent")
+    opened.context.set_offline(False)
+    button(opened, "Send again").click()
+    expect(button(opened, "Save result")).to_be_visible()
+
+
+def test_a_study_that_was_erased_meanwhile_says_so(opened: Page, scan: Example) -> None:
+    upload(opened, scan.dicom)
+    place = opened.evaluate("location.hash")
+    opened.evaluate(
+        "id => fetch(`/api/v1/jobs/${id}`, { method: 'DELETE' })", place.removeprefix("#/jobs/")
+    )
+    opened.get_by_role("link", name="Back", exact=True).click()
+    opened.evaluate("place => { location.hash = place; }", place)
+    expect(opened.get_by_role("heading", name="Not graded")).to_be_visible()
+    expect(opened.get_by_role("alert")).to_contain_text("erased")
+    assert_accessible(opened, "erased")

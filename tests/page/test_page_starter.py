@@ -47,6 +47,14 @@ Rows = tuple[list[Row], list[float]]
 """The 25 rows, and beside them all probabilities one after another."""
 
 
+@pytest.fixture(scope="module", autouse=True)
+def usual_engine() -> Iterator[None]:
+    """The engine that people have, which adds up alike on one thread and on two; torch does not."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("LUMBAR_ENGINE", raising=False)
+        yield
+
+
 @pytest.fixture(scope="module")
 def address(served: Callable[[Bundle], AbstractContextManager[str]]) -> Iterator[str]:
     with served(Bundle.load(starter_path())) as address:

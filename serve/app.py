@@ -210,7 +210,8 @@ def _ingress(grader: serve.Application, arguments: ServeArguments) -> serve.Appl
     deployed = serve.deployment(
         name="Ingress",
         ray_actor_options={"num_cpus": 0},  # it waits for the network and for the model
-        # Health is answered while uploads arrive and events are followed; limits bound those.
+        # Health is answered while uploads arrive and events are followed; `Limits` bound those
+        # (`uploads_at_once`, `waiting_at_once`, `streams`) well below.
         max_ongoing_requests=500,
         max_constructor_retry_count=1,
         graceful_shutdown_timeout_s=arguments.limits.drain_s + 10,

@@ -71,6 +71,12 @@ class Limits(Section):
     of the challenge's. One that would be more is sent away with 503; one alone is always taken."""
     jobs_a_client: Positive = 16
     """Of those, as many as one key or cookie may have."""
+    streams: Positive = 200
+    """Of events, of all callers: each takes one of the 500 requests that Ray Serve lets in, and the
+    others' uploads and answers need theirs."""
+    streams_a_client: Positive = 16
+    """Of those, as many as one key or cookie may have: one for each of `jobs_a_client`. One more is
+    sent away with 503; a job can be asked for without a stream."""
     header_bytes: Positive = 16 * 2**10
     """Of a request's header fields together; a browser's stay below 2 KiB."""
 

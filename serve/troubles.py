@@ -17,6 +17,7 @@ __all__ = [
     "no_such_slice",
     "not_done",
     "storage_full",
+    "too_many_streams",
     "took_long_to_look",
     "took_too_long",
 ]
@@ -88,6 +89,13 @@ def busy_client(limits: Limits) -> Problem:
     """503: one caller has as many jobs waiting as they may."""
     detail = f"{limits.jobs_a_client} studies of this caller are waiting, which is as many as may"
     return Problem.of("client-busy", 503, "Busy", detail, AGAIN)
+
+
+def too_many_streams(most: int, whose: str) -> Problem:
+    """503: as many streams of events are open as may."""
+    detail = f"{most} streams of events {whose} are open, which is as many as may"
+    hint = "close one, or ask GET /api/v1/jobs/{id} now and then instead"
+    return Problem.of("busy", 503, "Busy", detail, hint)
 
 
 def storage_full() -> Problem:

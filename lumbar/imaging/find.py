@@ -19,7 +19,10 @@ from lumbar.imaging.roles import orientation_of
 from lumbar.imaging.study import SetAside
 from lumbar.imaging.studyfiles import SeriesFiles, StudyFiles
 
-__all__ = ["each_header", "file_headers", "find_in", "find_studies", "series_of"]
+__all__ = ["Heed", "each_header", "file_headers", "find_in", "find_studies", "series_of"]
+
+Heed = Callable[[], None] | None
+"""Called at each file whose header was looked at; what it raises ends the search."""
 
 
 def find_studies(root: str | Path, *, trusted: bool = False) -> Iterator[StudyFiles]:
@@ -42,18 +45,13 @@ def find_studies(root: str | Path, *, trusted: bool = False) -> Iterator[StudyFi
 
 
 def find_in(
-    files: Files,
-    names: Iterable[str] | None = None,
-    *,
-    trusted: bool = False,
-    heed: Callable[[], None] | None = None,
+    files: Files, names: Iterable[str] | None = None, *, trusted: bool = False, heed: Heed = None
 ) -> list[StudyFiles]:
     """The studies among named files: by folders where they lie in an RSNA layout, else by headers.
 
     A file that is no picture, and one that is there under another name already, is set aside in
-    the study whose files lie nearest to it. `heed` is called at each file whose header was looked
-    at; what it raises ends the search. Raises FormatError where not one is a picture, with the
-    first reason.
+    the study whose files lie nearest to it. Raises FormatError where not one is a picture, with
+    the first reason.
     """
     wanted = files.names() if names is None else sorted(names)
     if names is None and (laid := laid_out(files, wanted)):
@@ -147,7 +145,7 @@ class _Picture(NamedTuple):
 
 
 def _by_headers(
-    files: Files, names: list[str], trusted: bool, heed: Callable[[], None] | None
+    files: Files, names: list[str], trusted: bool, heed: Heed
 ) -> tuple[Grouped, list[SetAside]]:
     """Names by the UIDs of study and series, and what is no picture or a copy of one."""
     found: list[_Picture] = []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import overload
@@ -11,7 +11,7 @@ from lumbar.domain import View
 from lumbar.errors import FormatError, InputError
 from lumbar.imaging.archives import UPLOADED, ArchiveLimits, ZipFiles
 from lumbar.imaging.files import Files, MemoryFiles
-from lumbar.imaging.find import find_in
+from lumbar.imaging.find import Heed, find_in
 from lumbar.imaging.look import Recognise
 from lumbar.imaging.read import read_study
 from lumbar.imaging.study import SetAside, Study
@@ -86,12 +86,12 @@ def find_uploaded(
     *,
     trusted: bool = False,
     limits: ArchiveLimits = UPLOADED,
-    heed: Callable[[], None] | None = None,
+    heed: Heed = None,
 ) -> list[tuple[StudyFiles, Files]]:
     """The studies of files sent as bytes, with the files that `read_study` opens them from.
 
     `limits` are those of each archive. An archive that cannot be used beside others that can is a
-    study of its own without pictures, whose reading raises the reason. `heed` as in `find_in`.
+    study of its own without pictures, whose reading raises the reason. `heed`: see `find.Heed`.
     Raises FormatError where there is no picture among all the files, or the only archive exceeds
     its limits.
     """

@@ -44,6 +44,11 @@ QUIET = LoggingConfig(enable_access_log=False, log_level="WARNING")
 """Serve's own line a request has the client's address and says less than ours (`logs.py`)."""
 
 
+def quieten() -> None:
+    """No warnings in this process: a library's may quote an attribute or a file's name."""
+    warnings.simplefilter("ignore")
+
+
 def load_bundle(path: Path) -> Bundle:
     """The bundle to serve; BundleError that says what to do where there is none."""
     if not path.is_dir():
@@ -61,8 +66,7 @@ class GraderReplica:
 
         from serve.grading import GradingService
 
-        # A library's warning or log line may quote an attribute or a file's name.
-        warnings.simplefilter("ignore")
+        quieten()
         torch.set_num_threads(arguments.cpus_per_replica)
         self._bundle = load_bundle(arguments.bundle)
         self._service = GradingService(
@@ -100,6 +104,7 @@ class Ingress:
     """What speaks HTTP: receives, hands on, answers."""
 
     def __init__(self, grader: DeploymentHandle[Any], arguments: ServeArguments) -> None:
+        quieten()
         check_listening(keyed=bool(arguments.read_keys()))
         self._grader, self._arguments = grader, arguments
 
@@ -205,7 +210,8 @@ def _ingress(grader: serve.Application, arguments: ServeArguments) -> serve.Appl
     deployed = serve.deployment(
         name="Ingress",
         ray_actor_options={"num_cpus": 0},  # it waits for the network and for the model
-        # Health is answered while uploads arrive and events are followed; limits bound those.
+        # Health is answered while uploads arrive and events are followed; `Limits` bound those
+        # (`uploads_at_once`, `waiting_at_once`, `streams`) well below.
         max_ongoing_requests=500,
         max_constructor_retry_count=1,
         graceful_shutdown_timeout_s=arguments.limits.drain_s + 10,

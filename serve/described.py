@@ -37,13 +37,13 @@ WORDS = {
     431: "The header fields are larger than their limit",
     500: "A defect",
     503: "Busy or not ready; Retry-After says when to try again",
-    504: "The study took too long",
+    504: "The upload or the study took too long",
     507: "There is no room to keep the result",
 }
 
 ANY = (401, 403, 421, 422, 431, 500)
 """What any request can meet."""
-UPLOAD = (400, 408, 413, 415, 503, 507)
+UPLOAD = (400, 408, 413, 415, 503, 504, 507)
 """What a request that sends files can meet beside."""
 KEPT_JOB = (404, 410)
 """What a request for a job can meet beside."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import threading
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from typing import Protocol
@@ -21,7 +22,7 @@ from serve.logs import JobLine, unexpected
 from serve.problems import Problem, Refused, problem_of
 from serve.sent import SentStudy, studies_sent
 from serve.settings import Limits
-from serve.troubles import interrupted, took_too_long
+from serve.troubles import full_memory, interrupted, took_long_to_look, took_too_long
 from serve.upload import Upload
 
 __all__ = ["Desk", "Grading", "Noting"]
@@ -74,13 +75,25 @@ class Desk:
         self._turn = asyncio.Semaphore(at_once)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._beating: asyncio.Task[None] | None = None
+        self._held = 0
 
     async def take(self, upload: Upload, view: View | None, owner: str) -> list[Job]:
         """The jobs of an upload, one a study, begun; raises Refused where there are none."""
+        size = upload.bytes
+        if self._held and self._held + size > self._limits.held_bytes:
+            raise Refused(full_memory(self._limits))
+        self._held += size
         try:
-            studies = await asyncio.to_thread(studies_sent, upload, self._limits)
-        except InputError as error:
-            raise Refused(problem_of(error)) from None
+            jobs = await self._begin(upload, view, owner)
+        except BaseException:
+            self._held -= size
+            raise
+        ended = asyncio.gather(*(self._tasks[job.id] for job in jobs), return_exceptions=True)
+        ended.add_done_callback(lambda _: self._give_back(size))
+        return jobs
+
+    async def _begin(self, upload: Upload, view: View | None, owner: str) -> list[Job]:
+        studies = await self._looked_through(upload)
         orders = {new_job_id(): sent for sent in studies}
         jobs = await self._board.order(
             owner,
@@ -95,6 +108,22 @@ class Desk:
             self._tasks[job_id] = task
             task.add_done_callback(self._forgetting(job_id))
         return jobs
+
+    async def _looked_through(self, upload: Upload) -> list[SentStudy]:
+        """The studies of an upload; its thread stops soon after nobody waits for them."""
+        stop = threading.Event()
+        try:
+            async with asyncio.timeout(self._limits.study_s):
+                return await asyncio.to_thread(studies_sent, upload, self._limits, stop)
+        except InputError as error:
+            raise Refused(problem_of(error)) from None
+        except TimeoutError:
+            raise Refused(took_long_to_look(self._limits)) from None
+        finally:
+            stop.set()
+
+    def _give_back(self, size: int) -> None:
+        self._held -= size
 
     async def erase(self, job_id: str, owner: str) -> Problem | None:
         """Erase a job and stop its work."""

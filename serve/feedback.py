@@ -1,7 +1,8 @@
 """What readers see otherwise: a grade beside ours, kept with the study's own id and nothing else.
 
-It outlives its job, since it is there to learn from. `python -m serve.feedback FOLDER` writes all
-of it as CSV, for who runs the server; callers get their own at /api/v1/feedback.csv.
+Of what a caller says of one finding of a study to one bundle the last word is kept. It outlives its
+job, since it is there to learn from. `python -m serve.feedback FOLDER` writes all of it as CSV, for
+who runs the server; callers get their own at /api/v1/feedback.csv.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from lumbar.domain import Condition, Level
+from lumbar.reports.result_csv import Value, harmless
 from serve.answer import Answer
 from serve.job import utc
 
@@ -25,6 +27,9 @@ __all__ = ["FeedbackTable", "Noted", "Remark", "main"]
 
 COLUMNS = ("at", "study_id", "condition", "level", "graded", "seen", "bundle")
 SCHEMA = f"CREATE TABLE IF NOT EXISTS feedback (owner TEXT NOT NULL, {', '.join(COLUMNS)})"
+ONE = "owner, study_id, condition, level, bundle"
+INDEX = f"CREATE UNIQUE INDEX IF NOT EXISTS feedback_last ON feedback ({ONE})"
+REPEATED = f"rowid NOT IN (SELECT max(rowid) FROM feedback GROUP BY {ONE})"
 
 
 class Remark(BaseModel):
@@ -57,13 +62,18 @@ class FeedbackTable:
     def __init__(self, file: Path) -> None:
         self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
         self._db.execute(SCHEMA)
+        try:
+            self._db.execute(INDEX)
+        except sqlite3.IntegrityError:  # a file from before it; its last words are kept
+            self._db.execute(f"DELETE FROM feedback WHERE {REPEATED}")
+            self._db.execute(INDEX)
 
     def close(self) -> None:
         """Give the file back."""
         self._db.close()
 
     def add(self, owner: str, answer: Answer, remark: Remark) -> Noted:
-        """Keep a remark on one of an answer's findings."""
+        """Keep a remark on one of an answer's findings, instead of the owner's last one on it."""
         graded = next(
             finding.severity
             for finding in answer.findings
@@ -74,21 +84,21 @@ class FeedbackTable:
             *(graded, remark.severity, answer.bundle),
         )
         marks = ",".join("?" * (len(COLUMNS) + 1))
-        self._db.execute(f"INSERT INTO feedback VALUES ({marks})", (owner, *row))
+        self._db.execute(f"INSERT OR REPLACE INTO feedback VALUES ({marks})", (owner, *row))
         return Noted(**remark.model_dump(), graded=graded)
 
     def as_csv(self, owner: str | None = None) -> str:
-        """An owner's remarks, or all of them, as CSV with a head, oldest first."""
+        """An owner's remarks, or all of them, as CSV with a head, oldest first; no formulas."""
         where, values = ("", ()) if owner is None else (" WHERE owner=?", (owner,))
         query = f"SELECT {', '.join(COLUMNS)} FROM feedback{where} ORDER BY at"
         return _csv(self._db.execute(query, values))
 
 
-def _csv(rows: Iterable[tuple[object, ...]]) -> str:
+def _csv(rows: Iterable[tuple[Value, ...]]) -> str:
     told = io.StringIO()
     writer = csv.writer(told)
     writer.writerow(COLUMNS)
-    writer.writerows(rows)
+    writer.writerows(map(harmless, row) for row in rows)
     return told.getvalue()
 
 

@@ -26,7 +26,7 @@ from serve.job import Progress
 from serve.logs import unexpected
 from serve.pictures import shown
 from serve.problems import Problem, Refused, problem_of
-from serve.sent import SentStudy
+from serve.sent import SentStudy, Stopped
 from serve.settings import Limits
 
 __all__ = ["GradingService"]
@@ -35,10 +35,6 @@ READERS = 2
 """Studies that are decoded at once, so that one whose files hang holds up no other."""
 TELL_S = 0.2
 """Between two words on how many files are decoded: each crosses three processes."""
-
-
-class Stopped(Exception):  # noqa: N818 - no error: nobody waits for the answer any more
-    """Raised in a thread of work whose caller has gone."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

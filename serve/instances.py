@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -27,7 +28,8 @@ HINT = 'send multipart/related; type="application/dicom"; boundary=... (PS3.18 1
 class Received:
     """One instance of a body. `study` is "" where the part is no DICOM that can be kept apart.
 
-    UIDs are as they are told; `picture` says whether it is one that can be graded.
+    UIDs are as they are told, "" in place of a study, an instance or a class that is no UID;
+    `picture` says whether it is one that can be graded.
     """
 
     data: bytes = field(repr=False)
@@ -136,4 +138,9 @@ def _look(data: bytes, source: str, about: None) -> tuple[str, str, str, str, bo
         picture = bool(headers_of(dataset, source))
     except InputError:
         picture = False
-    return study, series, sop, sop_class, picture
+    return _uid(study), series, _uid(sop), _uid(sop_class), picture
+
+
+def _uid(told: str) -> str:
+    """A UID as real files have them, roots that are nobody's among them; "" for anything else."""
+    return told if re.fullmatch(r"[0-9.]{1,64}", told, re.ASCII) else ""

@@ -16,7 +16,7 @@ from serve.answer import Answer
 from serve.board import Board
 from serve.described import ENDED_BADLY, KEPT_JOB, UPLOAD, body, form, links, problems, stream
 from serve.desk import Desk
-from serve.events import events
+from serve.events import EventStream, Streams, events
 from serve.feedback import Noted, Remark
 from serve.identity import owner_of
 from serve.job import ENDED, Job, JobList
@@ -42,6 +42,7 @@ def job_routes(board: Board, desk: Desk, limits: Limits) -> APIRouter:
     """`POST /grade`, `/jobs`, `/jobs/{id}` and its events."""
     routes = APIRouter(prefix="/api/v1")
     arriving = Room(limits.uploads_at_once)
+    streams = Streams(limits)
     waiting = Room(limits.waiting_at_once, "callers wait for their findings", AGAIN_OR_JOB)
 
     @routes.post(
@@ -112,14 +113,14 @@ def job_routes(board: Board, desk: Desk, limits: Limits) -> APIRouter:
     @routes.get(
         "/jobs/{job_id}/events",
         response_class=StreamingResponse,
-        responses=stream() | problems(*KEPT_JOB),
+        responses=stream() | problems(*KEPT_JOB, 503),
     )
     async def follow(request: Request, job_id: str) -> StreamingResponse:
         """Server-sent events: `progress` with the job at each change, last `done` or `failed`."""
         owner = owner_of(request)
         valued(await board.job(job_id, owner))
-        stream = events(board, job_id, owner, limits.receive_s + limits.study_s)
-        return StreamingResponse(stream, media_type="text/event-stream")
+        told = events(board, job_id, owner, limits.receive_s + limits.study_s)
+        return EventStream(told, streams.place(owner))
 
     @routes.post("/jobs/{job_id}/feedback", status_code=201, responses=problems(400, *ENDED_BADLY))
     async def remark(request: Request, job_id: str, remark: Remark) -> Noted:

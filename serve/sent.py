@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,7 +12,11 @@ from lumbar.imaging.files import Files, MemoryFiles
 from serve.settings import Limits
 from serve.upload import Upload, check_archives
 
-__all__ = ["SentStudy", "studies_sent"]
+__all__ = ["SentStudy", "Stopped", "studies_sent"]
+
+
+class Stopped(Exception):  # noqa: N818 - no error: nobody waits for the answer any more
+    """Raised in a thread of work whose caller has gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +44,21 @@ class SentStudy:
         return ZipFiles(self.archive, self.study.uri, limits)
 
 
-def studies_sent(upload: Upload, limits: Limits) -> list[SentStudy]:
+def studies_sent(
+    upload: Upload, limits: Limits, stop: threading.Event | None = None
+) -> list[SentStudy]:
     """The studies of an upload, by headers alone.
 
-    Raises Refused where an archive is beyond a limit, FormatError where no file is a picture.
+    Raises Refused where the archives are beyond a limit, FormatError where no file is a picture,
+    and Stopped at the next file or batch of files once `stop` is set.
     """
+
+    def heed() -> None:
+        if stop is not None and stop.is_set():
+            raise Stopped
+
     check_archives(upload.files, limits)
-    found = find_uploaded(upload.files, limits=limits.archive)
+    found = find_uploaded(upload.files, limits=limits.archive, heed=heed)
     return [_sent(study, files, upload) for study, files in found]
 
 

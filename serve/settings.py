@@ -43,9 +43,10 @@ class Limits(Section):
     request_bytes: Positive = 512 * 2**20
     """A study of the challenge has 18 MB; high-resolution ones stay below 300 MB."""
     files: Positive = UPLOADED.entries
-    """Uploaded, or in an archive: ten times a long study."""
+    """Of an upload, those in archives among them: ten times a long study."""
     unpacked_bytes: Positive = UPLOADED.unpacked_bytes
-    """What an archive may unpack to. No more than memory can hold."""
+    """What an upload's archives may unpack to, with the files beside them. No more than memory can
+    hold."""
     zip_ratio: Positive = UPLOADED.ratio
     """Unpacked to packed bytes. Packed MRI stays below 10; a bomb reaches 1,000 and more."""
     uploads_at_once: Positive = 8
@@ -58,27 +59,36 @@ class Limits(Section):
     receive_s: Seconds = 120.0
     """For the body to arrive: 512 MiB at 36 Mbit/s. A client that stalls is cut off."""
     study_s: Seconds = 120.0
-    """For a study, once it is its turn."""
+    """For an upload's headers to be read, and then for a study, once it is its turn."""
     wait_s: Seconds = 60.0
     """That `POST /grade` waits for a result before it answers with the job instead."""
     drain_s: Annotated[float, Field(ge=0)] = 30.0
     """For what was begun to end when the server is stopped; the rest is `interrupted`."""
     queue: Positive = 64
     """Studies that wait or are graded; one more is sent away with 503."""
+    held_bytes: Positive = 2 * 2**30
+    """Of uploads whose studies wait or are graded, in memory: four of `request_bytes`, a hundred
+    of the challenge's. One that would be more is sent away with 503; one alone is always taken."""
     jobs_a_client: Positive = 16
     """Of those, as many as one key or cookie may have."""
+    streams: Positive = 200
+    """Of events, of all callers: each takes one of the 500 requests that Ray Serve lets in, and the
+    others' uploads and answers need theirs."""
+    streams_a_client: Positive = 16
+    """Of those, as many as one key or cookie may have: one for each of `jobs_a_client`. One more is
+    sent away with 503; a job can be asked for without a stream."""
     header_bytes: Positive = 16 * 2**10
     """Of a request's header fields together; a browser's stay below 2 KiB."""
 
     @property
     def archive(self) -> ArchiveLimits:
-        """Those of an archive."""
+        """Those of the archives of an upload, together."""
         return ArchiveLimits(self.files, self.unpacked_bytes, self.zip_ratio)
 
     @property
     def request_s(self) -> float:
         """Ray Serve's own limit on a request: after ours, so that ours explain themselves."""
-        return self.receive_s + self.study_s + 10.0
+        return self.receive_s + 2 * self.study_s + 10.0
 
     @property
     def most_wait_s(self) -> float:

@@ -7,6 +7,7 @@ from serve.settings import Limits
 
 __all__ = [
     "busy_client",
+    "full_memory",
     "full_queue",
     "gone",
     "interrupted",
@@ -16,6 +17,8 @@ __all__ = [
     "no_such_slice",
     "not_done",
     "storage_full",
+    "too_many_streams",
+    "took_long_to_look",
     "took_too_long",
 ]
 
@@ -75,10 +78,24 @@ def full_queue(limits: Limits) -> Problem:
     return Problem.of("queue-full", 503, "Busy", detail, AGAIN)
 
 
+def full_memory(limits: Limits) -> Problem:
+    """503: the uploads whose studies wait or are graded hold as much as they may."""
+    most = f"{limits.held_bytes / 2**20:,.4g} MiB"
+    detail = f"with this upload, the studies that wait or are graded would hold more than {most}"
+    return Problem.of("busy", 503, "Busy", detail, AGAIN)
+
+
 def busy_client(limits: Limits) -> Problem:
     """503: one caller has as many jobs waiting as they may."""
     detail = f"{limits.jobs_a_client} studies of this caller are waiting, which is as many as may"
     return Problem.of("client-busy", 503, "Busy", detail, AGAIN)
+
+
+def too_many_streams(most: int, whose: str) -> Problem:
+    """503: as many streams of events are open as may."""
+    detail = f"{most} streams of events {whose} are open, which is as many as may"
+    hint = "close one, or ask GET /api/v1/jobs/{id} now and then instead"
+    return Problem.of("busy", 503, "Busy", detail, hint)
 
 
 def storage_full() -> Problem:
@@ -86,6 +103,13 @@ def storage_full() -> Problem:
     detail = "there is no room to keep the result; nothing of it was kept"
     hint = "erase jobs (DELETE), or have the operator make room or raise `keep.bytes`"
     return Problem.of("storage-full", 507, "No room for the result", detail, hint)
+
+
+def took_long_to_look(limits: Limits) -> Problem:
+    """504: the headers of an upload's files were not read in their time."""
+    detail = f"it was not found out within {limits.study_s:g} s which studies the files are"
+    hint = "send one study a request, its MRI series only"
+    return Problem.of("took-too-long", 504, "Took too long", detail, hint)
 
 
 def took_too_long(limits: Limits) -> Problem:

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
-from lumbar.imaging.archives import excess
+from lumbar.imaging.archives import Tally
 from lumbar.imaging.png import is_png
 from serve.problems import HOW_TO_SEND, Problem, Refused, too_large
 from serve.settings import Limits
@@ -83,12 +83,16 @@ def name_files(sent: list[tuple[str, bytes]]) -> Upload:
 
 
 def check_archives(files: Mapping[str, bytes], limits: Limits) -> None:
-    """Raise Refused where an archive has too many members or would unpack to too much.
+    """Raise Refused where archives and files have too many members or would unpack to too much.
 
-    Only its directory is read. A member cannot unpack to more than the directory says of it.
+    They count together. Only directories are read: a member cannot unpack to more than its
+    directory says of it.
     """
-    for name, data in files.items():
-        if data[:4] == ZIP and (over := excess(data, limits.archive)):
+    archives = {name: data for name, data in files.items() if data[:4] == ZIP}
+    plain = [len(data) for name, data in files.items() if name not in archives]
+    tally = Tally(limits.archive, len(plain), sum(plain))
+    for name, data in archives.items():
+        if over := tally.add(data):
             raise Refused(too_large(over.limit, f"{name} {over.words}", over.hint))
 
 

@@ -19,7 +19,16 @@ from typing import BinaryIO
 
 from lumbar.errors import FormatError
 
-__all__ = ["LOCAL", "UPLOADED", "ArchiveLimits", "Excess", "ZipFiles", "archive_kind", "excess"]
+__all__ = [
+    "LOCAL",
+    "UPLOADED",
+    "ArchiveLimits",
+    "Excess",
+    "Tally",
+    "ZipFiles",
+    "archive_kind",
+    "excess",
+]
 
 MAX_MEMBER_BYTES = 512 * 2**20
 """A member that unpacks to more than this is refused unread."""
@@ -29,7 +38,7 @@ MAX_DIRECTORY_BYTES = 256 * 2**20
 
 @dataclass(frozen=True, slots=True)
 class ArchiveLimits:
-    """What an archive may hold, by what its directory says."""
+    """What archives may hold, by what their directories say."""
 
     entries: int
     unpacked_bytes: int
@@ -53,34 +62,44 @@ class Excess:
     hint: str
 
 
-def excess(archive: Path | bytes, limits: ArchiveLimits) -> Excess | None:
-    """The first limit that a zip archive exceeds, None where it keeps to all.
+class Tally:
+    """Files and unpacked bytes of what is sent together, counted against the limits of one."""
 
-    Only its directory is looked at, and that is counted before it is parsed: a million entries
-    take half a gigabyte once parsed. What is no zip archive exceeds nothing.
-    """
-    too_many = Excess(
-        "files",
-        f"holds more than {limits.entries:,} files",
-        "send the MRI series of one study only",
-    )
-    try:
-        with _opened(archive) as stream:
-            if _counted_entries(stream) > limits.entries:
-                return too_many
-            members = zipfile.ZipFile(stream).infolist()
-            packed = stream.seek(0, io.SEEK_END)
-    except Exception:  # what is wrong with it, is said when it is read
+    def __init__(self, limits: ArchiveLimits, entries: int = 0, unpacked_bytes: int = 0) -> None:
+        """`entries` files of `unpacked_bytes` are there beside the archives."""
+        self._limits, self._entries, self._unpacked = limits, entries, unpacked_bytes
+
+    def add(self, archive: Path | bytes) -> Excess | None:
+        """The first limit that a zip archive exceeds with what came before it, None for none.
+
+        Only its directory is looked at, and that is counted before it is parsed: a million entries
+        take half a gigabyte once parsed. What is no zip archive counts for nothing.
+        """
+        limits = self._limits
+        among = "with the other files " if self._entries else ""
+        try:
+            with _opened(archive) as stream:
+                entries = self._entries + _counted_entries(stream)
+                if entries > limits.entries:
+                    words = f"{among}holds more than {limits.entries:,} files"
+                    return Excess("files", words, "send the MRI series of one study only")
+                unpacked = sum(member.file_size for member in zipfile.ZipFile(stream).infolist())
+                packed = stream.seek(0, io.SEEK_END)
+        except Exception:  # what is wrong with it, is said when it is read
+            return None
+        self._entries, self._unpacked = entries, self._unpacked + unpacked
+        if self._unpacked > limits.unpacked_bytes:
+            words = f"{among}unpacks to more than {limits.unpacked_bytes / 2**20:,.4g} MiB"
+            return Excess("unpacked-bytes", words, "send one study without its reports")
+        if unpacked > limits.ratio * packed:
+            words = f"unpacks to more than {limits.ratio} times its size"
+            return Excess("zip-ratio", words, "send the files without packing them")
         return None
-    unpacked = sum(member.file_size for member in members)
-    if unpacked > limits.unpacked_bytes:
-        most = f"{limits.unpacked_bytes / 2**20:,.4g} MiB"
-        hint = "send one study without its reports"
-        return Excess("unpacked-bytes", f"unpacks to more than {most}", hint)
-    if unpacked > limits.ratio * packed:
-        words = f"unpacks to more than {limits.ratio} times its size"
-        return Excess("zip-ratio", words, "send the files without packing them")
-    return None
+
+
+def excess(archive: Path | bytes, limits: ArchiveLimits) -> Excess | None:
+    """The first limit that a zip archive exceeds by itself, None where it keeps to all."""
+    return Tally(limits).add(archive)
 
 
 def archive_kind(head: bytes) -> str:

@@ -2,39 +2,32 @@
 
 A decoder written in C can abort, hang or take all memory, and no exception handler helps then. So
 files of unknown origin are parsed and decoded in a child process of pebble's pool, with a limit on
-time and on memory. When the child is lost, the next one is forked within milliseconds from a
-server that has imported lumbar.imaging and nothing else: not the caller's main module, torch or
-Ray. It keeps faults in, not intruders: a child has the rights of the process that started it.
+time and on memory. When the child is lost, the next one is forked within milliseconds (`forks.py`).
+It keeps faults in, not intruders: a child has the rights of the process that started it. A process
+has two of them, so that a study whose files hang holds up no other.
 """
 
 from __future__ import annotations
 
-import io
 import logging
 import mmap
-import multiprocessing
 import os
+import queue
 import resource
 import signal
-import sys
 import tempfile
-import threading
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from functools import cache
-from multiprocessing import popen_forkserver, util
-from multiprocessing.context import ForkServerContext, ForkServerProcess, set_spawning_popen
-from multiprocessing.forkserver import ForkServer, read_signed
-from multiprocessing.process import BaseProcess, current_process
-from multiprocessing.reduction import DupFd, dump
+from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any
 
 from pebble import ProcessExpired, ProcessPool
 
 from lumbar.errors import LumbarError
+from lumbar.imaging.forks import CONTEXT
 from lumbar.imaging.limits import DECODE_SECONDS, MEMORY_BYTES
 
 __all__ = ["ARENA_BYTES", "Arena", "Child", "Lost", "borrowed_child"]
@@ -42,6 +35,9 @@ __all__ = ["ARENA_BYTES", "Arena", "Child", "Lost", "borrowed_child"]
 ARENA_BYTES = 32 * 2**20
 """Memory that parent and child see both, so that files and pictures need no pipe; only pages that
 were written to count."""
+CHILDREN = 2
+"""Of a process, each made when it is first needed: while one hangs, the other decodes. More would
+take 3 GiB each and find no core."""
 START_SECONDS = 60.0
 """For a child to start: 0.1 s, or some seconds where the server starts on a busy machine."""
 
@@ -147,25 +143,38 @@ class Child:
 
 @contextmanager
 def borrowed_child() -> Iterator[Child]:
-    """This process's child, made when first asked for; one caller has it at a time."""
-    with _lock:
-        yield _child_of(os.getpid())
+    """One of this process's children for one caller at a time; who finds none free, waits."""
+    free = _free
+    child = free.get()
+    try:
+        child = child or Child()
+        yield child
+    finally:
+        free.put(child)
 
 
-_lock = threading.Lock()
 _STARTS = 5
 """A child may be killed before it gets its work, by a system that is short of memory."""
 _TOO_SLOW = f"took longer than {DECODE_SECONDS:g} s"
 
+_free: queue.LifoQueue[Child | None]
+"""Children that nobody has borrowed, None in place of one that is not made yet."""
 
-@cache
-def _child_of(pid: int) -> Child:
-    """A fork of this process must not speak to its parent's child."""
-    return Child()
+
+def _begin_alone() -> None:
+    """At the start and in every fork, which must not speak to its parent's children."""
+    global _free
+    _free = queue.LifoQueue()
+    for _ in range(CHILDREN):
+        _free.put(None)
+
+
+_begin_alone()
+os.register_at_fork(after_in_child=_begin_alone)
 
 
 def _pool_of(arena: Arena) -> ProcessPool:
-    return ProcessPool(max_workers=1, initializer=_settle, initargs=(arena,), context=_CONTEXT)
+    return ProcessPool(max_workers=1, initializer=_settle, initargs=(arena,), context=CONTEXT)
 
 
 def _cause(exit_code: int) -> str:
@@ -230,56 +239,3 @@ def _nameless_file() -> int:
 
 def _mapped(sent: Any) -> Arena:
     return Arena(sent.detach())
-
-
-class _Popen(popen_forkserver.Popen):
-    """A forkserver's child that is not told of the caller's main module, so does not import it."""
-
-    def _launch(self, process_obj: BaseProcess) -> None:
-        told = {"sys_path": sys.path, "authkey": current_process().authkey}
-        content = io.BytesIO()
-        set_spawning_popen(self)
-        try:
-            dump(told, content)
-            dump(process_obj, content)
-        finally:
-            set_spawning_popen(None)
-        self.sentinel, to_child = _server_of(os.getpid()).connect_to_new_process(
-            self._fds  # type: ignore[attr-defined]
-        )
-        # Held open as long as this process lives: the child sees by it when it has no parent.
-        held = os.dup(to_child)
-        self.finalizer = util.Finalize(self, _close, (held, self.sentinel))
-        with open(to_child, "wb") as stream:
-            stream.write(content.getbuffer())
-        self.pid = read_signed(self.sentinel)
-
-
-def _close(*descriptors: int) -> None:
-    for descriptor in descriptors:
-        os.close(descriptor)
-
-
-class _Process(ForkServerProcess):
-    @staticmethod
-    def _Popen(process_obj: BaseProcess) -> _Popen:  # noqa: N802 - multiprocessing's name
-        return _Popen(process_obj)
-
-
-class _Context(ForkServerContext):
-    Process = _Process
-
-
-_CONTEXT = _Context()
-
-
-@cache
-def _server_of(pid: int) -> ForkServer:
-    """The server that this process's children are forked from; apart from the program's own."""
-    server = ForkServer()
-    server.set_forkserver_preload(["lumbar.imaging.isolate"])
-    undecided = multiprocessing.get_start_method(allow_none=True) is None
-    server.ensure_running()
-    if undecided:  # it has asked for the start method, which settles it for the whole program
-        multiprocessing.set_start_method(None, force=True)
-    return server

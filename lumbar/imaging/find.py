@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
@@ -19,7 +19,10 @@ from lumbar.imaging.roles import orientation_of
 from lumbar.imaging.study import SetAside
 from lumbar.imaging.studyfiles import SeriesFiles, StudyFiles
 
-__all__ = ["each_header", "file_headers", "find_in", "find_studies", "series_of"]
+__all__ = ["Heed", "each_header", "file_headers", "find_in", "find_studies", "series_of"]
+
+Heed = Callable[[], None] | None
+"""Called at each file whose header was looked at; what it raises ends the search."""
 
 
 def find_studies(root: str | Path, *, trusted: bool = False) -> Iterator[StudyFiles]:
@@ -42,7 +45,7 @@ def find_studies(root: str | Path, *, trusted: bool = False) -> Iterator[StudyFi
 
 
 def find_in(
-    files: Files, names: Iterable[str] | None = None, *, trusted: bool = False
+    files: Files, names: Iterable[str] | None = None, *, trusted: bool = False, heed: Heed = None
 ) -> list[StudyFiles]:
     """The studies among named files: by folders where they lie in an RSNA layout, else by headers.
 
@@ -53,7 +56,7 @@ def find_in(
     wanted = files.names() if names is None else sorted(names)
     if names is None and (laid := laid_out(files, wanted)):
         return _with_strays(laid, wanted)
-    grouped, aside = _by_headers(files, wanted, trusted)
+    grouped, aside = _by_headers(files, wanted, trusted, heed)
     if not grouped:
         first = f"; {aside[0].file}: {aside[0].reason}" if aside else ""
         raise FormatError(f"{files.uri}: no MRI slice among {len(wanted)} files{first}")
@@ -141,12 +144,16 @@ class _Picture(NamedTuple):
     """What tells series apart in files that name none; empty in the others."""
 
 
-def _by_headers(files: Files, names: list[str], trusted: bool) -> tuple[Grouped, list[SetAside]]:
+def _by_headers(
+    files: Files, names: list[str], trusted: bool, heed: Heed
+) -> tuple[Grouped, list[SetAside]]:
     """Names by the UIDs of study and series, and what is no picture or a copy of one."""
     found: list[_Picture] = []
     aside = []
     copies = _Copies(files)
     for name, headers in each_header(files, names, trusted=trusted):
+        if heed is not None:
+            heed()
         if isinstance(headers, InputError):
             reason = str(headers).removeprefix(f"{name}: ")
             aside.append(SetAside(name, reason, isinstance(headers, DecodeError)))

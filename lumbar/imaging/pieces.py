@@ -90,11 +90,9 @@ def _batch_answers(
     found: list[Any] = list(batch)
     waiting = [n for n, piece in enumerate(batch) if isinstance(piece, Piece)]
     while waiting and not patience.ended:
-        began = time.monotonic()
         try:
-            done = _call(work, [batch[n] for n in waiting])
+            done = _call(work, [batch[n] for n in waiting], patience)
         except Lost as lost:
-            patience.spent += time.monotonic() - began
             last = waiting.pop(lost.position or 0)
             found[last] = _alone(work, batch[last], lost, patience)
         else:
@@ -112,11 +110,9 @@ def _batch_answers(
 def _alone(work: Work, piece: Any, lost: Lost, patience: _Patience) -> Any:
     """The answer for the file at which a child was lost, tried again alone unless it was slow."""
     if not lost.slow and not patience.ended:
-        began = time.monotonic()
         try:
-            return _call(work, [piece])[0]
+            return _call(work, [piece], patience)[0]
         except Lost as again:
-            patience.spent += time.monotonic() - began
             lost = again
     return DecodeError(
         f"{piece.source}: {lost.why}; the file is damaged or made to do harm: leave it out, or "
@@ -144,10 +140,15 @@ class _Placed:
     kind: str
 
 
-def _call(work: Work, pieces: Sequence[Any]) -> list[Any]:
+def _call(work: Work, pieces: Sequence[Any], patience: _Patience) -> list[Any]:
     with borrowed_child() as child:
-        sent = _packed(child.arena, work, pieces)
-        return [_taken(child.arena, answer) for answer in child.call(_worked, sent)]
+        began = time.monotonic()  # waiting for a child is not these files' fault
+        try:
+            sent = _packed(child.arena, work, pieces)
+            return [_taken(child.arena, answer) for answer in child.call(_worked, sent)]
+        except Lost:
+            patience.spent += time.monotonic() - began
+            raise
 
 
 def _packed(arena: Arena, work: Work, pieces: Sequence[Piece]) -> list[_Sent]:

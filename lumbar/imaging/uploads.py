@@ -11,7 +11,7 @@ from lumbar.domain import View
 from lumbar.errors import FormatError, InputError
 from lumbar.imaging.archives import UPLOADED, ArchiveLimits, ZipFiles
 from lumbar.imaging.files import Files, MemoryFiles
-from lumbar.imaging.find import find_in
+from lumbar.imaging.find import Heed, find_in
 from lumbar.imaging.look import Recognise
 from lumbar.imaging.read import read_study
 from lumbar.imaging.study import SetAside, Study
@@ -82,13 +82,18 @@ def read_uploaded(
 
 
 def find_uploaded(
-    uploads: Mapping[str, bytes], *, trusted: bool = False, limits: ArchiveLimits = UPLOADED
+    uploads: Mapping[str, bytes],
+    *,
+    trusted: bool = False,
+    limits: ArchiveLimits = UPLOADED,
+    heed: Heed = None,
 ) -> list[tuple[StudyFiles, Files]]:
     """The studies of files sent as bytes, with the files that `read_study` opens them from.
 
     `limits` are those of each archive. An archive that cannot be used beside others that can is a
-    study of its own without pictures, whose reading raises the reason. Raises FormatError where
-    there is no picture among all the files, or the only archive exceeds its limits.
+    study of its own without pictures, whose reading raises the reason. `heed`: see `find.Heed`.
+    Raises FormatError where there is no picture among all the files, or the only archive exceeds
+    its limits.
     """
     if not uploads:
         raise FormatError("nothing was sent; send DICOM or PNG files, or a zip of them")
@@ -99,7 +104,7 @@ def find_uploaded(
     for name in ["", *archives] if plain.files else archives:
         try:
             files: Files = ZipFiles(archives[name], name, limits) if name else plain
-            found += [(study, files) for study in find_in(files, trusted=trusted)]
+            found += [(study, files) for study in find_in(files, trusted=trusted, heed=heed)]
         except FormatError as error:
             unused.append((name, error))
     if not found:

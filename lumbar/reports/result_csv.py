@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from lumbar.domain import Evidence, Finding, Severity, Status, StudyGrades, UnsidedFinding
 from lumbar.reports.provenance import Provenance
 
-__all__ = ["COLUMNS", "result_csv"]
+__all__ = ["COLUMNS", "Value", "harmless", "result_csv"]
 
 COLUMNS: tuple[str, ...] = (
     *("study_id", "condition", "level", "side", "severity"),
@@ -21,7 +21,9 @@ COLUMNS: tuple[str, ...] = (
 """Columns of the table. `condition` of a lone slice's row is without side, as in `unsided`; a
 level or side that is not known is empty, and so is the side of the canal."""
 
-_Row = Sequence[str | float | None]
+Value = str | float | None
+"""What a cell holds."""
+_Row = Sequence[Value]
 
 
 def result_csv(grades: StudyGrades, provenance: Provenance) -> str:
@@ -35,7 +37,7 @@ def result_csv(grades: StudyGrades, provenance: Provenance) -> str:
     for row in _rows(grades):
         line = [grades.study_id, *row]
         line += [provenance.bundle, provenance.trained_on, provenance.notice]
-        writer.writerow([_harmless(value) for value in line])
+        writer.writerow([harmless(value) for value in line])
     return told.getvalue()
 
 
@@ -87,7 +89,7 @@ def _evidence(evidence: Evidence | None) -> _Row:
     )
 
 
-def _harmless(value: str | float | None) -> str | float | None:
+def harmless(value: Value) -> Value:
     """Text that no spreadsheet runs (OWASP, "CSV Injection"); numbers stay what they are."""
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):
         return f"'{value}"

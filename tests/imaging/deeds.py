@@ -18,6 +18,11 @@ def deed(data: bytes, source: str, about: Any) -> Any:
         os._exit(3)
     if data == b"hang":
         time.sleep(3600)
+    if data == b"meet":  # in two processes, each of which waits for the other
+        mine, others = about
+        mine.touch()
+        while not others.exists():
+            time.sleep(0.01)
     if data == b"pause":
         time.sleep(1)
     if data == b"spin":

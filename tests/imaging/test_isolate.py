@@ -170,6 +170,48 @@ def test_threads_take_turns_and_each_gets_its_own_answers() -> None:
     assert found == {n: [str(n).encode()] * 5 for n in range(8)}
 
 
+def test_two_studies_are_decoded_at_once_so_that_one_that_hangs_holds_up_no_other(
+    tmp_path: Path,
+) -> None:
+    """Each deed ends only once the other has begun: one after the other, both would be too slow."""
+    places = tmp_path / "a", tmp_path / "b"
+    found: list[Any] = []
+
+    def ask(*about: Path) -> None:
+        found.extend(answers(deed, [Piece("1.dcm", b"meet", about)]))
+
+    threads = [threading.Thread(target=ask, args=pair) for pair in (places, places[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [word for word, *_ in found] == [b"meet", b"meet"]
+    assert len({pid for _, pid, _ in found}) == 2
+
+
+def test_a_third_study_waits_for_a_child_and_its_files_are_not_charged_for_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("lumbar.imaging.pieces.PATIENCE_SECONDS", 4.0)
+    found: list[Any] = []
+    third = threading.Thread(target=lambda: found.extend(done(b"before", b"abort", b"after")))
+    with borrowed_child(), borrowed_child():
+        third.start()
+        third.join(4.5)
+        assert third.is_alive()
+    third.join()
+    assert (found[0], found[2]) == (b"before", b"after")
+    assert "SIGABRT" in str(found[1])
+
+
+def test_a_fork_has_children_of_its_own_while_its_parents_are_borrowed() -> None:
+    with borrowed_child(), borrowed_child():
+        pid = os.fork()
+        if not pid:
+            os._exit(0 if done(b"forked") == [b"forked"] else 1)
+        assert os.waitpid(pid, 0)[1] == 0
+
+
 def test_a_fork_of_this_process_has_a_child_of_its_own() -> None:
     done(b"started")
     pid = os.fork()

@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 import io
 import logging
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pydicom
 import pytest
+from jobs_of import changed
 from starlette.testclient import TestClient
 
 from lumbar.errors import ConfigError
 from serve.api import make_api
+from serve.app import Ingress
 from serve.board import Board
 from serve.desk import Desk
 from serve.dicomweb import ANONYMOUS, CANNOT_UNDERSTAND, OTHER_STUDY
@@ -22,7 +25,7 @@ from serve.gather import Gathering, StoreError
 from serve.grading import GradingService
 from serve.instances import recognised
 from serve.job import State
-from serve.settings import DicomwebSettings, KeepSettings, Limits
+from serve.settings import DicomwebSettings, KeepSettings, Limits, ServeArguments
 from serve.stow import Stow
 
 STUDIES = "/api/v1/dicomweb/studies"
@@ -83,6 +86,55 @@ def test_what_is_no_dicom_is_refused_and_the_rest_is_taken(
     assert len(told.ReferencedSOPSequence) == 1
     assert [item.FailureReason for item in told.FailedSOPSequence] == [CANNOT_UNDERSTAND] * 2
     assert post(patient_server, body(b"nothing")).status_code == 409
+
+
+@pytest.mark.parametrize("keyword", ["StudyInstanceUID", "SOPInstanceUID"])
+@pytest.mark.parametrize("told", ["CANARY^NAME", "1." + "2" * 70, "1.2\\1.3"])
+def test_an_instance_whose_uid_is_none_is_refused_and_its_value_is_told_nobody(
+    patient_server: TestClient, study_files: Mapping[str, bytes], keyword: str, told: str
+) -> None:
+    data = files_of(study_files, 1)[0]
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        bad = changed(data, **{keyword: told})
+        warned.clear()
+        answer = post(patient_server, body(bad, data))
+    assert answer.status_code == 202
+    (failed,) = pydicom.Dataset.from_json(answer.text).FailedSOPSequence
+    assert failed.FailureReason == CANNOT_UNDERSTAND
+    assert told not in answer.text
+    assert told not in " ".join(str(one.message) for one in warned)
+
+
+def test_a_class_that_is_no_uid_is_left_out_of_the_answer(
+    patient_server: TestClient, study_files: Mapping[str, bytes]
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        bad = changed(files_of(study_files, 1)[0], SOPClassUID="CANARY")
+    answer = post(patient_server, body(bad))
+    assert "CANARY" not in answer.text
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("told", ["9.876.5", "1.2.003.4"])
+def test_uids_with_a_root_that_is_nobodys_or_leading_zeros_are_taken(
+    patient_server: TestClient, study_files: Mapping[str, bytes], told: str
+) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        odd = changed(files_of(study_files, 1)[0], StudyInstanceUID=told, SOPInstanceUID=told)
+        answer = post(patient_server, body(odd), f"/{told}")
+    assert answer.status_code == 200
+    assert told in answer.text
+
+
+def test_the_process_that_speaks_http_lets_no_library_warn() -> None:
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        Ingress(None, ServeArguments())  # type: ignore[arg-type]
+        pydicom.Dataset().StudyInstanceUID = "CANARY^NAME"
+    assert warned == []
 
 
 def test_instances_of_another_study_than_the_addresss_are_refused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from lumbar.imaging import read_uploaded
 from serve.answer import Answer, answer_of
 from serve.board import Board
 from serve.example import Example
-from serve.feedback import main
+from serve.feedback import COLUMNS, FeedbackTable, Remark, main
 from serve.restore import grades_of
 from serve.settings import KeepSettings, Limits
 
@@ -116,6 +117,61 @@ def test_a_remark_is_kept_beside_our_grade_and_exported(
         answer["bundle"],
     )
     assert len(stranger(client).get("/api/v1/feedback.csv").text.splitlines()) == 1
+
+
+def remark(answer: Answer, severity: str, finding: int = 0) -> Remark:
+    one = answer.findings[finding]
+    told = {"condition": one.condition, "level": one.level, "severity": severity}
+    return Remark.model_validate(told)
+
+
+def kept(table: FeedbackTable, owner: str | None = None) -> list[tuple[str, str]]:
+    rows = csv.DictReader(io.StringIO(table.as_csv(owner)))
+    return [(row["level"], row["seen"]) for row in rows]
+
+
+def test_the_last_word_on_a_finding_counts_and_said_twice_it_stands_once(
+    tmp_path: Path, answer: dict[str, Any]
+) -> None:
+    told = Answer.model_validate(answer)
+    table = FeedbackTable(tmp_path / "jobs.sqlite")
+    for severity in ("Severe", "Moderate", "Moderate"):
+        table.add("me", told, remark(told, severity))
+    table.add("me", told, remark(told, "Severe", finding=1))
+    first, second = (told.findings[n].level.value for n in (0, 1))
+    assert sorted(kept(table, "me")) == sorted([(first, "Moderate"), (second, "Severe")])
+    others = told.model_copy(update={"bundle": "another@0123"})
+    table.add("me", others, remark(told, "Severe"))
+    table.add("another", told, remark(told, "Severe"))
+    assert len(kept(table)) == 4
+
+
+def test_remarks_repeated_in_a_file_of_an_older_version_come_down_to_the_last(
+    tmp_path: Path, answer: dict[str, Any]
+) -> None:
+    told = Answer.model_validate(answer)
+    level = told.findings[0].level.value
+    old = sqlite3.connect(tmp_path / "jobs.sqlite", isolation_level=None)
+    old.execute(f"CREATE TABLE feedback (owner TEXT NOT NULL, {', '.join(COLUMNS)})")
+    condition = told.findings[0].condition.value
+    for at, seen in enumerate(("Severe", "Normal/Mild", "Moderate")):
+        row = ("me", f"2026-0{at + 1}", told.study_id, condition, level, None, seen, told.bundle)
+        old.execute("INSERT INTO feedback VALUES (?,?,?,?,?,?,?,?)", row)
+    old.close()
+    table = FeedbackTable(tmp_path / "jobs.sqlite")
+    assert kept(table) == [(level, "Moderate")]
+    table.add("me", told, remark(told, "Severe"))
+    table.close()
+    assert kept(FeedbackTable(tmp_path / "jobs.sqlite")) == [(level, "Severe")]
+
+
+def test_a_spreadsheet_runs_nothing_of_the_remarks(tmp_path: Path, answer: dict[str, Any]) -> None:
+    formula = '=HYPERLINK("http://x.example")'
+    told = Answer.model_validate({**answer, "study_id": formula})
+    table = FeedbackTable(tmp_path / "jobs.sqlite")
+    table.add("me", told, remark(told, "Severe"))
+    (row,) = csv.DictReader(io.StringIO(table.as_csv()))
+    assert row["study_id"] == f"'{formula}"
 
 
 @pytest.mark.parametrize(

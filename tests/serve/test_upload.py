@@ -123,6 +123,34 @@ def test_an_archive_that_unpacks_to_too_many_times_its_size_is_refused() -> None
     check_archives({"study.zip": data}, Limits(zip_ratio=2_000))
 
 
+def together(files: dict[str, bytes], limits: Limits) -> str:
+    with pytest.raises(Refused) as raised:
+        check_archives(files, limits)
+    return f"{raised.value.problem.name}: {raised.value.problem.detail}"
+
+
+def test_the_members_of_all_archives_and_the_files_beside_them_count_together() -> None:
+    two = archive({"a.dcm": b"x", "b.dcm": b"x"})
+    files = {"one.zip": two, "loose.dcm": b"x", "two.zip": two}
+    assert together(files, Limits(files=4)) == (
+        "files: two.zip with the other files holds more than 4 files"
+    )
+    check_archives(files, Limits(files=5))
+
+
+def test_what_all_archives_unpack_to_and_the_files_beside_them_count_together() -> None:
+    packed = archive({"a.dcm": bytes(range(256)) * 4})
+    files = {"one.zip": packed, "two.zip": packed, "loose.dcm": bytes(1000)}
+    limits = Limits(unpacked_bytes=3047)
+    assert together(files, limits).startswith("unpacked-bytes: two.zip with the other files")
+    check_archives(files, Limits(unpacked_bytes=3048))
+
+
+def test_a_damaged_archive_counts_for_nothing_beside_others() -> None:
+    two = archive({"a.dcm": b"x", "b.dcm": b"x"})
+    check_archives({"cut.zip": two[:-10], "whole.zip": two}, Limits(files=2))
+
+
 def test_a_damaged_archive_is_left_to_the_reader() -> None:
     check_archives({"study.zip": b"PK\x03\x04 and nothing more"}, Limits())
 

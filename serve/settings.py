@@ -108,7 +108,7 @@ class DicomwebSettings(Section):
     """After which a study of which nothing more has come counts as complete. Gateways send a
     study without pauses of seconds; one that pauses for longer needs more."""
     waiting_bytes: Positive = 2 * 2**30
-    """Of all studies that are arriving, in memory; beyond it: 503."""
+    """Of all studies that are arriving or wait for room in the queue, in memory; beyond it: 503."""
     send_to: str | None = None
     """Root of the DICOMweb server that reports are stored at, e.g.
     http://127.0.0.1:8042/dicom-web. None: none is sent, they are read by `result.dcm`."""
@@ -119,7 +119,8 @@ class DicomwebSettings(Section):
     tries: Positive = 8
     """To store a report, in all four minutes: a PACS that restarts is back by then."""
     first_wait_s: Seconds = 2.0
-    """Between the first two tries; each next wait is twice as long."""
+    """Between the first two tries; each next wait is twice as long. So are the waits of a study
+    for which there is no room, which end at 30 s and are not counted."""
 
     def waits_s(self) -> tuple[float, ...]:
         """Seconds between the tries."""

@@ -21,7 +21,7 @@ from serve.logs import JobLine, unexpected
 from serve.problems import Problem, Refused, problem_of
 from serve.sent import SentStudy, studies_sent
 from serve.settings import Limits
-from serve.troubles import interrupted, took_too_long
+from serve.troubles import interrupted, too_many_studies, took_too_long
 from serve.upload import Upload
 
 __all__ = ["Desk", "Grading", "Noting"]
@@ -81,6 +81,9 @@ class Desk:
             studies = await asyncio.to_thread(studies_sent, upload, self._limits)
         except InputError as error:
             raise Refused(problem_of(error)) from None
+        most = min(self._limits.queue, self._limits.jobs_a_client)
+        if len(studies) > most:
+            raise Refused(too_many_studies(len(studies), most))
         orders = {new_job_id(): sent for sent in studies}
         jobs = await self._board.order(
             owner,

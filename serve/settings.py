@@ -66,7 +66,8 @@ class Limits(Section):
     queue: Positive = 64
     """Studies that wait or are graded; one more is sent away with 503."""
     jobs_a_client: Positive = 16
-    """Of those, as many as one key or cookie may have."""
+    """Of those, as many as one key or cookie may have. An upload of more studies than may wait is
+    refused with 413."""
     header_bytes: Positive = 16 * 2**10
     """Of a request's header fields together; a browser's stay below 2 KiB."""
 

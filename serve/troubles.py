@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serve.problems import Problem
+from serve.problems import Problem, too_large
 from serve.settings import Limits
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "no_such_slice",
     "not_done",
     "storage_full",
+    "too_many_studies",
     "took_too_long",
 ]
 
@@ -86,6 +87,12 @@ def storage_full() -> Problem:
     detail = "there is no room to keep the result; nothing of it was kept"
     hint = "erase jobs (DELETE), or have the operator make room or raise `keep.bytes`"
     return Problem.of("storage-full", 507, "No room for the result", detail, hint)
+
+
+def too_many_studies(many: int, most: int) -> Problem:
+    """413: an upload has more studies than one caller may have waiting."""
+    detail = f"{many} studies in one request, of which {most} may wait at a time"
+    return too_large("studies", detail, "send them in several requests")
 
 
 def took_too_long(limits: Limits) -> Problem:

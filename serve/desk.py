@@ -15,7 +15,8 @@ from typing import Protocol
 from lumbar.domain import View
 from lumbar.errors import InputError
 from serve.answer import ModelAnswer
-from serve.board import Board, Graded, Ordered
+from serve.board import Board, Ordered
+from serve.graded import Graded
 from serve.job import Job, Progress, new_job_id
 from serve.logs import JobLine, unexpected
 from serve.problems import Problem, Refused, problem_of
@@ -75,6 +76,10 @@ class Desk:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._beating: asyncio.Task[None] | None = None
 
+    def open(self) -> None:
+        """Begin to tell the board that this desk lives, which also has it erase what expires."""
+        self._beating = asyncio.create_task(self._beat())
+
     async def take(self, upload: Upload, view: View | None, owner: str) -> list[Job]:
         """The jobs of an upload, one a study, begun; raises Refused where there are none."""
         try:
@@ -92,7 +97,6 @@ class Desk:
         )
         if isinstance(jobs, Problem):
             raise Refused(jobs)
-        self._beating = self._beating or asyncio.create_task(self._beat())
         for job_id, sent in orders.items():
             task = asyncio.create_task(self._work(job_id, sent, view))
             self._tasks[job_id] = task
@@ -154,8 +158,7 @@ class Desk:
         else:
             line.log("200", outcome.answer.seconds)
             if self._meter:
-                many = sum(finding.status == "graded" for finding in outcome.answer.findings)
-                self._meter.graded(outcome.answer.seconds, many)
+                self._meter.graded(outcome.answer.seconds, outcome.findings)
 
     async def _tried(
         self, job_id: str, sent: SentStudy, view: View | None
@@ -196,7 +199,7 @@ class Desk:
     async def _beat(self) -> None:
         while True:
             try:
-                await self._board.beat(self._worker)
+                await self._board.beat(self._worker, frozenset(self._tasks))
             except Exception as error:
                 unexpected(error)
             await asyncio.sleep(BEAT_S)

@@ -91,15 +91,18 @@ class KeepSettings(Section):
     """Where jobs and their results are kept, and for how long."""
 
     folder: Path = Path("runs/serve/jobs")
-    """Private to this user (0700); on a cluster, a folder of the head node."""
+    """Private to this user (0700); on a cluster, a folder of the head node. It stays the same
+    for as long as that Ray runs (docs/serve.md)."""
     hours: Annotated[float, Field(gt=0)] = 24.0
     """Until a job is erased with all that is kept of it. A day's work can be looked at again."""
     bytes: Positive = 20 * 2**30
-    """Of all results together: some hundred studies of 200 slices. Beyond it: 507."""
+    """Of all results together: some hundred studies of 200 slices. Beyond it: 507. Less than is
+    kept already erases nothing."""
     remember_hours: Annotated[float, Field(gt=0)] = 168.0
     """That an erased job is still answered with 410 and not with 404."""
     silence_s: Seconds = 30.0
-    """After which the jobs of an ingress that says nothing count as interrupted."""
+    """After which the jobs of an ingress that says nothing count as interrupted, and those that it
+    does not have at work."""
 
 
 class DicomwebSettings(Section):

@@ -15,6 +15,7 @@ __all__ = [
     "no_such_job",
     "no_such_slice",
     "not_done",
+    "not_erased",
     "storage_full",
     "too_many_studies",
     "took_too_long",
@@ -87,6 +88,13 @@ def storage_full() -> Problem:
     detail = "there is no room to keep the result; nothing of it was kept"
     hint = "erase jobs (DELETE), or have the operator make room or raise `keep.bytes`"
     return Problem.of("storage-full", 507, "No room for the result", detail, hint)
+
+
+def not_erased() -> Problem:
+    """507: the disk is full or fails, and a job could not be erased."""
+    detail = "the job could not be erased: the disk of the results is full or cannot be written"
+    hint = "erase it again once the operator has made room; it is erased when its time is up"
+    return Problem.of("storage-full", 507, "Not erased", detail, hint)
 
 
 def too_many_studies(many: int, most: int) -> Problem:

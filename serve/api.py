@@ -49,6 +49,7 @@ def make_api(
 
     @asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
+        desk.open()
         yield
         await desk.close()
 

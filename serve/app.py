@@ -26,7 +26,7 @@ from lumbar.domain import View
 from lumbar.errors import BundleError
 from serve.answer import ModelAnswer
 from serve.api import make_api, report_sender
-from serve.board import Graded
+from serve.graded import Graded
 from serve.identity import Callers
 from serve.job import Progress
 from serve.metrics import Meter, scrape
@@ -108,11 +108,11 @@ class Ingress:
         check_listening(keyed=bool(arguments.read_keys()))
         self._grader, self._arguments = grader, arguments
 
-    def __serve_build_asgi_app__(self) -> FastAPI:
+    async def __serve_build_asgi_app__(self) -> FastAPI:
         return make_api(
             Replicas(self._grader),
             self._arguments.limits,
-            shared_board(self._arguments.keep, self._arguments.limits),
+            await shared_board(self._arguments.keep, self._arguments.limits),
             callers=Callers(self._arguments.read_keys()),
             at_once=at_once(self._arguments),
             dicomweb=self._arguments.dicomweb,

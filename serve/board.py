@@ -2,7 +2,8 @@
 
 On Ray it is a detached actor, so that ingress and model may come and go; elsewhere an object like
 any other. Every method is asynchronous and answers with a Problem where something is wrong, never
-with an exception, which on its way between processes would be logged with its text.
+with an exception, which on its way between processes would be logged with its text. On Ray a call
+that a restart of the board has cut off is made again, so that each may come twice.
 
 Long because an actor is one class: what it takes in, answers, keeps and forgets shares one state.
 """
@@ -12,18 +13,21 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lumbar.reports.source_headers import SourceHeaders
 from serve.answer import Answer
+from serve.changes import Changes
 from serve.feedback import FeedbackTable, Noted, Remark
+from serve.graded import ANSWER, SERIES, Graded, slices_name
 from serve.job import ENDED, Job, Progress, State, utc
-from serve.pictures import SeriesList, Shown, slice_png
+from serve.pictures import SeriesList, slice_png
 from serve.problems import Problem
 from serve.settings import KeepSettings, Limits
-from serve.shelf import Content, Shelf, StorageFull
+from serve.shelf import Shelf, StorageFull
 from serve.table import JobTable, Row
 from serve.troubles import (
     busy_client,
@@ -35,13 +39,16 @@ from serve.troubles import (
     no_such_job,
     no_such_slice,
     not_done,
+    not_erased,
     storage_full,
 )
 
-__all__ = ["Board", "Graded", "Ordered"]
+__all__ = ["Board", "Ordered"]
 
-ANSWER, SERIES = "answer.json", "series.json"
-SWEEP_S = 30.0
+TIDY_S = 1.0
+"""Between two looks at what has expired: each asks the table."""
+JOBS_LISTED = 200
+"""An owner's newest jobs, a list of some 150 kB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,23 +60,12 @@ class Ordered:
     files: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Graded:
-    """What became of a study: the answer, what a viewer shows, heat maps by file name, and the
-    headers that only the Structured Report needs."""
-
-    answer: Answer
-    shown: Shown
-    maps: Mapping[str, bytes]
-    headers: SourceHeaders | None = None
-
-
 class Board:
     """All jobs of a server."""
 
     def __init__(self, keep: KeepSettings, limits: Limits) -> None:
         self._keep, self._limits = keep, limits
-        folder = keep.folder.expanduser().absolute()
+        self._folder = folder = _absolute(keep.folder)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)
         self._table = JobTable(_private(folder / "jobs.sqlite"))
@@ -79,21 +75,35 @@ class Board:
         self._headers: dict[str, SourceHeaders | None] = {}
         self._live: dict[str, Row] = {row.job.id: row for row in self._table.unfinished()}
         self._seen: dict[str, float] = {}
-        self._opened = self._swept = time.monotonic()
-        self._version: dict[str, int] = {}
-        self._changed = asyncio.Condition()
+        self._changes = Changes()
+        self._changes.begin(self._live)
+        self._opened, self._opened_at = time.monotonic(), time.time()
+        self._tidied = self._opened - TIDY_S
 
     async def close(self) -> None:
         """Give the files back."""
         self._table.close()
         self._feedback.close()
 
+    async def settle(self, keep: KeepSettings, limits: Limits) -> Path | None:
+        """Go by these settings from now on.
+
+        Where they name another folder than the board's, nothing changes and the board's is told.
+        """
+        if _absolute(keep.folder) != self._folder:
+            return self._folder
+        self._keep, self._limits = keep, limits
+        self._shelf.most_bytes = keep.bytes
+        return None
+
     async def order(
         self, owner: str, worker: str, orders: Sequence[Ordered]
     ) -> list[Job] | Problem:
         """New jobs of an owner, to be worked on by an ingress; 503 where there are too many."""
-        await self._sweep()
         self._seen[worker] = time.monotonic()
+        await self._sweep()
+        if known := [row for one in orders if (row := self._row(one.id)) is not None]:
+            return [row.job for row in known]
         if len(self._live) + len(orders) > self._limits.queue:
             return full_queue(self._limits)
         own = sum(row.owner == owner for row in self._live.values())
@@ -105,19 +115,21 @@ class Board:
         except sqlite3.OperationalError:
             return storage_full()
         self._live |= {row.job.id: row for row in rows}
+        self._changes.begin(row.job.id for row in rows)
         return [row.job for row in rows]
 
     async def jobs(self, owner: str) -> list[Job]:
-        """An owner's jobs, newest first."""
+        """An owner's newest jobs, newest first."""
         await self._sweep()
-        return [self._live.get(row.job.id, row).job for row in self._table.of_owner(owner)]
+        listed = self._table.of_owner(owner, time.time(), JOBS_LISTED)
+        return [self._live.get(row.job.id, row).job for row in listed]
 
     async def job(self, job_id: str, owner: str) -> Job | Problem:
         """An owner's job, or why there is none: 404, or 410 where it was erased or has expired."""
         await self._sweep()
-        row = self._live.get(job_id) or self._table.get(job_id)
+        row = self._row(job_id)
         if row is not None and row.owner == owner:
-            return row.job
+            return gone("expired") if row.expires <= time.time() else row.job
         past = self._table.gone(job_id)
         if past is not None and past.owner == owner:
             return gone(past.why)
@@ -127,13 +139,9 @@ class Board:
         self, job_id: str, owner: str, seen: int, wait_s: float
     ) -> tuple[int, Job] | Problem:
         """The job once it is another than at version `seen` (-1: at once), or after `wait_s`."""
-        try:
-            async with asyncio.timeout(wait_s), self._changed:
-                await self._changed.wait_for(lambda: self._version.get(job_id, 0) > seen)
-        except TimeoutError:
-            pass
+        await self._changes.wait(job_id, seen, wait_s)
         job = await self.job(job_id, owner)
-        return job if isinstance(job, Problem) else (self._version.get(job_id, 0), job)
+        return job if isinstance(job, Problem) else (self._changes.version(job_id), job)
 
     async def report(self, job_id: str, progress: Progress) -> bool:
         """A job has come so far; False where nobody wants it any more."""
@@ -145,35 +153,46 @@ class Board:
         await self._set(replace(row, job=job), write=began)
         return True
 
-    async def beat(self, worker: str) -> None:
-        """An ingress lives; the jobs of one that is silent for too long are interrupted."""
+    async def beat(self, worker: str, at_work: Collection[str]) -> None:
+        """An ingress lives and works on these jobs.
+
+        What has been its own for `silence_s` and is not among them is interrupted: its order never
+        came through, or the word of its end did not. So are jobs of an ingress that is silent.
+        """
         self._seen[worker] = time.monotonic()
+        before = time.time() - self._keep.silence_s
+        await self._interrupt(
+            lambda row: (
+                row.worker == worker
+                and row.job.id not in at_work
+                and max(row.created, self._opened_at) < before
+            )
+        )
         await self._sweep()
 
     async def finish(self, job_id: str, graded: Graded) -> Job | Problem:
         """A job is done: its result is kept, or 507 where there is no room for it."""
-        row = self._live.get(job_id)
-        if row is None:
+        row = self._row(job_id)
+        if row is not None and row.job.state is State.DONE:  # and the call comes again
+            self._headers[job_id] = graded.headers
+            return row.job
+        if job_id not in self._live:
             return gone("erased")
-        answer = graded.answer.model_copy(update={"job": job_id})
-        graded = replace(graded, answer=answer)
         try:
-            await asyncio.to_thread(self._shelf.put, job_id, _files(graded))
-            if job_id not in self._live:  # erased meanwhile
+            await asyncio.to_thread(self._shelf.put, job_id, graded.files(job_id))
+            if (row := self._live.get(job_id)) is None:  # erased meanwhile
                 self._shelf.erase(job_id)
                 return gone("erased")
-            job = row.job.model_copy(
-                update={
-                    "state": State.DONE,
-                    "progress": _finished(row.job.progress, answer),
-                    "headline": answer.headline,
-                }
-            )
+            far = row.job.progress.model_copy(update={"stage": "done", "graded": graded.findings})
+            update = {"state": State.DONE, "progress": far, "headline": graded.answer.headline}
+            job = row.job.model_copy(update=update)
+            self._headers[job_id] = graded.headers
             await self._set(replace(row, job=job), write=True)
         except (StorageFull, sqlite3.OperationalError):
+            self._headers.pop(job_id, None)
             self._shelf.erase(job_id)
-            return await self._failed(row, storage_full())
-        self._headers[job_id] = graded.headers
+            await self.fail(job_id, storage_full())
+            return storage_full()
         return job
 
     async def fail(self, job_id: str, problem: Problem) -> None:
@@ -182,13 +201,15 @@ class Board:
             await self._failed(row, problem)
 
     async def erase(self, job_id: str, owner: str) -> Problem | None:
-        """Take an owner's job away with all that is kept of it; what it still does is stopped."""
+        """Take an owner's job away with all that is kept of it; 507 where the disk refuses it."""
         job = await self.job(job_id, owner)
         if isinstance(job, Problem):
             return job
-        row = self._live.get(job_id) or self._table.get(job_id)
-        if row is not None:
-            await self._remove(row, "erased")
+        try:
+            if (row := self._row(job_id)) is not None:
+                await self._remove(row, "erased")
+        except (OSError, sqlite3.OperationalError):
+            return not_erased()
         return None
 
     async def answer(self, job_id: str, owner: str) -> Answer | Problem:
@@ -208,7 +229,7 @@ class Board:
         listed = await self.series(job_id, owner)
         if isinstance(listed, Problem):
             return listed
-        name = _slices_name(series)
+        name = slices_name(series)
         pixels = await asyncio.to_thread(self._shelf.array, job_id, name, number)
         if pixels is None:
             return no_such_slice()
@@ -265,6 +286,9 @@ class Board:
         )
         return Row(job, owner, worker, now, expires)
 
+    def _row(self, job_id: str) -> Row | None:
+        return self._live.get(job_id) or self._table.get(job_id)
+
     async def _kept(self, job_id: str, owner: str, name: str) -> bytes | Problem:
         job = await self.job(job_id, owner)
         if isinstance(job, Problem):
@@ -274,74 +298,68 @@ class Board:
         found = await asyncio.to_thread(self._shelf.read, job_id, name)
         return gone("expired") if found is None else found
 
-    async def _failed(self, row: Row, problem: Problem) -> Problem:
+    async def _failed(self, row: Row, problem: Problem) -> None:
         interrupt = problem.name == interrupted().name
         state = State.INTERRUPTED if interrupt else State.FAILED
         job = row.job.model_copy(update={"state": state, "problem": problem})
         await self._set(replace(row, job=job), write=True)
-        return problem
 
     async def _set(self, row: Row, *, write: bool) -> None:
-        job_id = row.job.id
-        if write:
-            try:
-                self._table.put(row)
-            except sqlite3.OperationalError:
-                if row.job.state is State.DONE:
-                    raise
-        if row.job.state in ENDED:
+        job_id, ended = row.job.id, row.job.state in ENDED
+        if row.job.state is State.DONE:
+            self._table.put(row)
+        elif write:
+            self._table.hold(row)
+        if ended:
             self._live.pop(job_id, None)
         else:
             self._live[job_id] = row
-        await self._tell(job_id)
+        await self._changes.tell(job_id, at_work=not ended)
 
     async def _remove(self, row: Row, why: str) -> None:
+        """Take a job out, its files first: a file without its row would be found by nobody."""
+        job_id = row.job.id
+        was_live = job_id in self._live
+        await asyncio.to_thread(self._shelf.erase, job_id)
         self._table.remove(row, why)
-        self._live.pop(row.job.id, None)
-        self._headers.pop(row.job.id, None)
-        await asyncio.to_thread(self._shelf.erase, row.job.id)
-        await self._tell(row.job.id)
-
-    async def _tell(self, job_id: str) -> None:
-        self._version[job_id] = self._version.get(job_id, 0) + 1
-        async with self._changed:
-            self._changed.notify_all()
+        self._headers.pop(job_id, None)
+        self._live.pop(job_id, None)
+        await self._changes.tell(job_id, at_work=False)
+        if was_live:  # its result may have come meanwhile
+            await asyncio.to_thread(self._shelf.erase, job_id)
 
     async def _sweep(self) -> None:
-        """Interrupt what no ingress works on any more; erase what has expired."""
+        """Interrupt what no ingress works on any more; now and then, tidy up."""
         now = time.monotonic()
-        for row in list(self._live.values()):
-            silent = now - self._seen.get(row.worker, self._opened)
-            if silent > self._keep.silence_s:
+        silence_s = self._keep.silence_s
+        await self._interrupt(
+            lambda row: now - self._seen.get(row.worker, self._opened) > silence_s
+        )
+        if now - self._tidied >= TIDY_S:
+            self._tidied = now
+            await self._tidy()
+
+    async def _interrupt(self, lost: Callable[[Row], bool]) -> None:
+        for job_id in list(self._live):
+            row = self._live.get(job_id)  # it may have ended while another one was told of
+            if row is not None and lost(row):
                 await self._failed(row, interrupted())
-        for row in self._table.past(time.time()):
-            await self._remove(row, "expired")
-        if now - self._swept > SWEEP_S:
-            self._swept = now
+
+    async def _tidy(self) -> None:
+        """Write what the disk has refused, erase what has expired; what fails is tried again."""
+        with suppress(sqlite3.OperationalError):
+            self._table.save()
             self._table.forget(time.time() - self._keep.remember_hours * 3600)
-            alive = self._table.ids()
-            self._version = {i: v for i, v in self._version.items() if i in alive}
+        for row in self._table.past(time.time()):
+            with suppress(OSError, sqlite3.OperationalError):
+                await self._remove(row, "expired")
+
+
+def _absolute(folder: Path) -> Path:
+    return folder.expanduser().absolute()
 
 
 def _private(file: Path) -> Path:
     file.touch(0o600)
     file.chmod(0o600)
     return file
-
-
-def _finished(progress: Progress, answer: Answer) -> Progress:
-    graded = sum(finding.status == "graded" for finding in answer.findings)
-    return progress.model_copy(update={"stage": "done", "graded": graded})
-
-
-def _slices_name(series: int) -> str:
-    return f"slices-{series}.npz"
-
-
-def _files(graded: Graded) -> dict[str, Content]:
-    return {
-        ANSWER: graded.answer.model_dump_json().encode(),
-        SERIES: graded.shown.listed.model_dump_json().encode(),
-        **{_slices_name(k): slices for k, slices in enumerate(graded.shown.slices)},
-        **graded.maps,
-    }

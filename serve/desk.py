@@ -16,13 +16,20 @@ from typing import Protocol
 from lumbar.domain import View
 from lumbar.errors import InputError
 from serve.answer import ModelAnswer
-from serve.board import Board, Graded, Ordered
+from serve.board import Board, Ordered
+from serve.graded import Graded
 from serve.job import Job, Progress, new_job_id
 from serve.logs import JobLine, unexpected
 from serve.problems import Problem, Refused, problem_of
 from serve.sent import SentStudy, studies_sent
 from serve.settings import Limits
-from serve.troubles import full_memory, interrupted, took_long_to_look, took_too_long
+from serve.troubles import (
+    full_memory,
+    interrupted,
+    too_many_studies,
+    took_long_to_look,
+    took_too_long,
+)
 from serve.upload import Upload
 
 __all__ = ["Desk", "Grading", "Noting"]
@@ -77,6 +84,10 @@ class Desk:
         self._beating: asyncio.Task[None] | None = None
         self._held = 0
 
+    def open(self) -> None:
+        """Begin to tell the board that this desk lives, which also has it erase what expires."""
+        self._beating = asyncio.create_task(self._beat())
+
     async def take(self, upload: Upload, view: View | None, owner: str) -> list[Job]:
         """The jobs of an upload, one a study, begun; raises Refused where there are none."""
         size = upload.bytes
@@ -94,6 +105,9 @@ class Desk:
 
     async def _begin(self, upload: Upload, view: View | None, owner: str) -> list[Job]:
         studies = await self._looked_through(upload)
+        most = min(self._limits.queue, self._limits.jobs_a_client)
+        if len(studies) > most:
+            raise Refused(too_many_studies(len(studies), most))
         orders = {new_job_id(): sent for sent in studies}
         jobs = await self._board.order(
             owner,
@@ -102,7 +116,6 @@ class Desk:
         )
         if isinstance(jobs, Problem):
             raise Refused(jobs)
-        self._beating = self._beating or asyncio.create_task(self._beat())
         for job_id, sent in orders.items():
             task = asyncio.create_task(self._work(job_id, sent, view))
             self._tasks[job_id] = task
@@ -180,8 +193,7 @@ class Desk:
         else:
             line.log("200", outcome.answer.seconds)
             if self._meter:
-                many = sum(finding.status == "graded" for finding in outcome.answer.findings)
-                self._meter.graded(outcome.answer.seconds, many)
+                self._meter.graded(outcome.answer.seconds, outcome.findings)
 
     async def _tried(
         self, job_id: str, sent: SentStudy, view: View | None
@@ -222,7 +234,7 @@ class Desk:
     async def _beat(self) -> None:
         while True:
             try:
-                await self._board.beat(self._worker)
+                await self._board.beat(self._worker, frozenset(self._tasks))
             except Exception as error:
                 unexpected(error)
             await asyncio.sleep(BEAT_S)

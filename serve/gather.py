@@ -1,7 +1,8 @@
 """Instances that arrive one by one, until their study is complete; then it is graded and told.
 
-A study is complete when nothing more of it has come for `quiet_s`. Instances wait in memory alone:
-a restart forgets them, and their sender has to send again.
+A study is complete when nothing more of it has come for `quiet_s`; where the server then has too
+much to do, it waits for as long as that takes. Instances wait in memory alone: a restart forgets
+them, and their sender has to send again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from serve.job import ENDED, Job, State
 from serve.logs import LOGGER, unexpected
 from serve.problems import Problem, Refused
 from serve.settings import DicomwebSettings
-from serve.upload import name_files
+from serve.upload import Upload, name_files
 
 __all__ = ["Gathering", "Send", "StoreError"]
 
@@ -27,15 +28,18 @@ Send = Callable[[bytes], None]
 """Stores one DICOM file elsewhere (`stow.Stow`); raises StoreError where it could not."""
 
 ASK_AGAIN_S = 30.0
+"""The longest wait before a job, or who takes a study, is asked for again."""
+NO_ROOM = (503, 507)
+"""Too much to do, or a full disk: a study that was answered with 200 waits until that is over."""
 
 
 class StoreError(LumbarError):
     """A report did not reach the server that it is for."""
 
 
-@dataclass(slots=True)
-class _Waiting:
-    """A study that is arriving."""
+@dataclass(slots=True, eq=False)
+class _Held:
+    """A study that is arriving, or waits until it is taken."""
 
     instances: dict[tuple[str, str], bytes] = field(default_factory=dict)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
@@ -53,8 +57,14 @@ class Gathering:
     ) -> None:
         """`send` stores a report beside its study; None where no address is set."""
         self._desk, self._board, self._settings, self._send = desk, board, settings, send
-        self._waiting: dict[tuple[str, str], _Waiting] = {}
+        self._arriving: dict[tuple[str, str], _Held] = {}
+        self._held: set[_Held] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def held(self) -> int:
+        """Bytes of the studies that are arriving or wait until they are taken."""
+        return sum(study.bytes for study in self._held)
 
     def add(self, owner: str, instances: Iterable[Received]) -> None:
         """Keep the pictures among them until their study is complete.
@@ -63,20 +73,20 @@ class Gathering:
         no room for them.
         """
         pictures = [one for one in instances if one.picture]
-        held = sum(study.bytes for study in self._waiting.values())
-        if held + sum(len(one.data) for one in pictures) > self._settings.waiting_bytes:
-            detail = f"more than {self._settings.waiting_bytes} bytes of studies are arriving"
+        if self.held + sum(len(one.data) for one in pictures) > self._settings.waiting_bytes:
+            detail = f"more than {self._settings.waiting_bytes} bytes of studies wait to be graded"
             hint = "send them again after the seconds of the Retry-After header"
             raise Refused(Problem.of("busy", 503, "Busy", detail, hint))
         for one in pictures:
             key = (owner, one.study)
-            if key not in self._waiting:
-                self._waiting[key] = _Waiting()
+            if key not in self._arriving:
+                self._arriving[key] = _Held()
+                self._held.add(self._arriving[key])
                 task = asyncio.create_task(self._until_graded(key))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
-            self._waiting[key].instances[one.series, one.sop] = one.data
-            self._waiting[key].arrived.set()
+            self._arriving[key].instances[one.series, one.sop] = one.data
+            self._arriving[key].arrived.set()
 
     async def drain(self) -> None:
         """Wait until all that has arrived is graded and told."""
@@ -86,8 +96,7 @@ class Gathering:
     async def _until_graded(self, key: tuple[str, str]) -> None:
         owner = key[0]
         try:
-            study = await self._complete(key)
-            for job in await self._jobs(owner, study):
+            for job in await self._taken(key):
                 await self._reported(job, owner)
         except Refused as refusal:
             LOGGER.info(
@@ -96,28 +105,39 @@ class Gathering:
         except Exception as error:
             unexpected(error)
 
-    async def _complete(self, key: tuple[str, str]) -> _Waiting:
+    async def _taken(self, key: tuple[str, str]) -> list[Job]:
+        """The study's jobs once it is complete and the desk has it; its bytes are then let go."""
+        study = await self._complete(key)
+        try:
+            data = list(study.instances.values())
+            upload = name_files([(f"{n}.dcm", one) for n, one in enumerate(data, 1)])
+            return await self._jobs(upload, key[0])
+        finally:
+            self._held.discard(study)
+
+    async def _complete(self, key: tuple[str, str]) -> _Held:
         """The study once it is quiet; from then on what arrives begins another."""
-        study = self._waiting[key]
+        study = self._arriving[key]
         while True:
             study.arrived.clear()
             try:
                 async with asyncio.timeout(self._settings.quiet_s):
                     await study.arrived.wait()
             except TimeoutError:
-                return self._waiting.pop(key)
+                return self._arriving.pop(key)
 
-    async def _jobs(self, owner: str, study: _Waiting) -> list[Job]:
-        """Its jobs; where the server has too much to do, asked for again with growing patience."""
-        files = [(f"{n}.dcm", data) for n, data in enumerate(study.instances.values(), 1)]
-        for wait_s in self._settings.waits_s():
+    async def _jobs(self, upload: Upload, owner: str) -> list[Job]:
+        """Its jobs; where there is no room for them, asked for again with growing patience."""
+        wait_s = self._settings.first_wait_s
+        while True:
             try:
-                return await self._desk.take(name_files(files), None, owner)
+                return await self._desk.take(upload, None, owner)
             except Refused as refusal:
-                if refusal.problem.status != 503:
+                if refusal.problem.status not in NO_ROOM:
                     raise
-                await asyncio.sleep(wait_s)
-        return await self._desk.take(name_files(files), None, owner)
+            wait_s = min(wait_s, ASK_AGAIN_S)
+            await asyncio.sleep(wait_s)
+            wait_s *= 2
 
     async def _reported(self, job: Job, owner: str) -> None:
         ended = await self._ended(job, owner)

@@ -20,7 +20,7 @@ from lumbar.pipelines.selftest import run_selftest
 from lumbar.reports.provenance import Provenance
 from lumbar.reports.source_headers import SourceHeaders, source_headers
 from serve.answer import ModelAnswer, answer_of
-from serve.board import Graded
+from serve.graded import Graded
 from serve.heat import heat_pictures, with_corners
 from serve.job import Progress
 from serve.logs import unexpected

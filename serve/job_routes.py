@@ -95,7 +95,7 @@ def job_routes(board: Board, desk: Desk, limits: Limits) -> APIRouter:
 
     @routes.get("/jobs")
     async def list_jobs(request: Request) -> JobList:
-        """The caller's jobs, newest first, until they expire or are erased."""
+        """The caller's newest 200 jobs, newest first, until they expire or are erased."""
         owner = owner_of(request)
         return JobList(jobs=tuple(await board.jobs(owner)) if owner else ())
 
@@ -104,7 +104,7 @@ def job_routes(board: Board, desk: Desk, limits: Limits) -> APIRouter:
         """A job: its state, how far it is, its headline once it is done, or why it failed."""
         return valued(await board.job(job_id, owner_of(request)))
 
-    @routes.delete("/jobs/{job_id}", status_code=204, responses=problems(*KEPT_JOB))
+    @routes.delete("/jobs/{job_id}", status_code=204, responses=problems(*KEPT_JOB, 507))
     async def erase(request: Request, job_id: str) -> Response:
         """Stop a job's work and erase all that is kept of it."""
         problem = await desk.erase(job_id, owner_of(request))

@@ -70,7 +70,8 @@ class Limits(Section):
     """Of uploads whose studies wait or are graded, in memory: four of `request_bytes`, a hundred
     of the challenge's. One that would be more is sent away with 503; one alone is always taken."""
     jobs_a_client: Positive = 16
-    """Of those, as many as one key or cookie may have."""
+    """Of those, as many as one key or cookie may have. An upload of more studies than may wait is
+    refused with 413."""
     streams: Positive = 200
     """Of events, of all callers: each takes one of the 500 requests that Ray Serve lets in, and the
     others' uploads and answers need theirs."""
@@ -100,15 +101,18 @@ class KeepSettings(Section):
     """Where jobs and their results are kept, and for how long."""
 
     folder: Path = Path("runs/serve/jobs")
-    """Private to this user (0700); on a cluster, a folder of the head node."""
+    """Private to this user (0700); on a cluster, a folder of the head node. It stays the same
+    for as long as that Ray runs (docs/serve.md)."""
     hours: Annotated[float, Field(gt=0)] = 24.0
     """Until a job is erased with all that is kept of it. A day's work can be looked at again."""
     bytes: Positive = 20 * 2**30
-    """Of all results together: some hundred studies of 200 slices. Beyond it: 507."""
+    """Of all results together: some hundred studies of 200 slices. Beyond it: 507. Less than is
+    kept already erases nothing."""
     remember_hours: Annotated[float, Field(gt=0)] = 168.0
     """That an erased job is still answered with 410 and not with 404."""
     silence_s: Seconds = 30.0
-    """After which the jobs of an ingress that says nothing count as interrupted."""
+    """After which the jobs of an ingress that says nothing count as interrupted, and those that it
+    does not have at work."""
 
 
 class DicomwebSettings(Section):
@@ -118,7 +122,7 @@ class DicomwebSettings(Section):
     """After which a study of which nothing more has come counts as complete. Gateways send a
     study without pauses of seconds; one that pauses for longer needs more."""
     waiting_bytes: Positive = 2 * 2**30
-    """Of all studies that are arriving, in memory; beyond it: 503."""
+    """Of all studies that are arriving or wait for room in the queue, in memory; beyond it: 503."""
     send_to: str | None = None
     """Root of the DICOMweb server that reports are stored at, e.g.
     http://127.0.0.1:8042/dicom-web. None: none is sent, they are read by `result.dcm`."""
@@ -129,7 +133,8 @@ class DicomwebSettings(Section):
     tries: Positive = 8
     """To store a report, in all four minutes: a PACS that restarts is back by then."""
     first_wait_s: Seconds = 2.0
-    """Between the first two tries; each next wait is twice as long."""
+    """Between the first two tries; each next wait is twice as long. So are the waits of a study
+    for which there is no room, which end at 30 s and are not counted."""
 
     def waits_s(self) -> tuple[float, ...]:
         """Seconds between the tries."""

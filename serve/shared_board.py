@@ -1,27 +1,32 @@
 """The board as a detached actor on Ray: one for all ingresses, and still there when they are not.
 
 It lives on the head node, where its folder is. Where it dies it is started again and finds its
-jobs on disk; calls that were under way are made again.
+jobs on disk; calls that were under way are made again. It outlives the application: one that is
+deployed again tells it of its own settings.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, cast
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from lumbar.errors import ConfigError
 from serve.board import Board
 from serve.settings import KeepSettings, Limits
 
-__all__ = ["shared_board"]
+__all__ = ["settled", "shared_board"]
 
 NAME, NAMESPACE = "lumbar-jobs", "lumbar"
 
 
-def shared_board(keep: KeepSettings, limits: Limits) -> Board:
-    """The board of this Ray, started where there is none yet."""
+async def shared_board(keep: KeepSettings, limits: Limits) -> Board:
+    """The board of this Ray, started where there is none yet; it goes by these settings.
+
+    Raises ConfigError where it keeps its jobs in another folder.
+    """
     actor = ray.remote(Board).options(
         name=NAME,
         namespace=NAMESPACE,
@@ -32,14 +37,32 @@ def shared_board(keep: KeepSettings, limits: Limits) -> Board:
         max_task_retries=3,
         scheduling_strategy=_on_head(),
     )
-    return cast(Board, _Called(actor.remote(keep, limits)))
+    board = cast(Board, _Called(actor.remote(keep, limits), keep, limits))
+    return await settled(board, keep, limits)
+
+
+async def settled(board: Board, keep: KeepSettings, limits: Limits) -> Board:
+    """The board once it goes by these settings; ConfigError where it has another folder."""
+    if (folder := await board.settle(keep, limits)) is not None:
+        raise ConfigError(
+            f"keep.folder: {keep.folder}: the jobs of this Ray are kept in {folder}, and they are "
+            f"not moved while it runs; name that folder, or end their keeper first: "
+            f"`python -c \"import ray; ray.init('auto'); "
+            f"ray.kill(ray.get_actor('{NAME}', '{NAMESPACE}'))\"`"
+        )
+    return board
 
 
 class _Called:
     """Calls an actor's methods as if it were the object itself."""
 
-    def __init__(self, actor: Any) -> None:
-        self._actor = actor
+    def __init__(self, actor: Any, keep: KeepSettings, limits: Limits) -> None:
+        self._actor, self._keep, self._limits = actor, keep, limits
+
+    async def beat(self, worker: str, at_work: Collection[str]) -> None:
+        """As the board's, with the settings: started again, it has those that it was made with."""
+        await self._actor.settle.remote(self._keep, self._limits)
+        await self._actor.beat.remote(worker, at_work)
 
     def __getattr__(self, name: str) -> Callable[..., Awaitable[Any]]:
         method = getattr(self._actor, name)

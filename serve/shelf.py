@@ -9,7 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -31,33 +33,38 @@ class StorageFull(Exception):  # noqa: N818 - not the caller's error: there is n
 class Shelf:
     """Folders of results below a private one (0700), which is made where it is missing.
 
-    What they hold is counted once, at the start: nobody else writes here.
+    What they hold is counted once, at the start: nobody else writes here. `most_bytes` may be set
+    to another value at any time.
     """
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
-        self._folder, self._most = folder, most_bytes
+        self._folder, self.most_bytes = folder, most_bytes
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         folder.chmod(0o700)
         self._bytes = {entry.name: _bytes_below(entry) for entry in folder.iterdir()}
+        self._counting = threading.Lock()
 
     def put(self, job_id: str, files: Mapping[str, Content]) -> None:
-        """Keep a job's files; raises StorageFull where they find no room, keeping none of them."""
-        part = self._folder / f"{job_id}{UNFINISHED}"
+        """Keep a job's files, in place of those that it has.
+
+        Raises StorageFull where they find no room, keeping none of them.
+        """
+        self._reserve(job_id, sum(map(_size, files.values())))
+        part, whole = self._folder / f"{job_id}{UNFINISHED}", self._folder / job_id
         try:
-            if self.bytes + sum(map(_size, files.values())) > self._most:
-                raise StorageFull("the folder of results holds as much as it may")
+            for old in (part, whole):
+                _remove(old)
             part.mkdir(mode=0o700)
             for name, content in files.items():
                 _write(part / name, content)
-            self._bytes[job_id] = _bytes_below(part)
-            part.rename(self._folder / job_id)
-        except OSError as error:
-            self._bytes.pop(job_id, None)
-            if error.errno in FULL:
+            self._count(job_id, _bytes_below(part))
+            part.rename(whole)
+        except BaseException as error:
+            self._count(job_id, None)
+            shutil.rmtree(part, ignore_errors=True)
+            if isinstance(error, OSError) and error.errno in FULL:
                 raise StorageFull("the disk of the folder of results is full") from None
             raise
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
 
     def read(self, job_id: str, name: str) -> bytes | None:
         """One file of a job, None where there is none."""
@@ -76,19 +83,40 @@ class Shelf:
             return None
 
     def erase(self, job_id: str) -> None:
-        """Remove a job's files."""
-        shutil.rmtree(self._folder / job_id, ignore_errors=True)
-        self._bytes.pop(job_id, None)
+        """Remove a job's files; raises OSError where they cannot be."""
+        _remove(self._folder / job_id)
+        self._count(job_id, None)
 
     def keep_only(self, job_ids: Iterable[str]) -> None:
         """Remove the files of every other job, and what a crash left half-written."""
         for name in set(self._bytes) - set(job_ids):
-            self.erase(name)
+            with suppress(OSError):  # it is still counted
+                self.erase(name)
 
     @property
     def bytes(self) -> int:
-        """Bytes of all that is kept."""
-        return sum(list(self._bytes.values()))
+        """Bytes of all that is kept, and of what is being written."""
+        with self._counting:
+            return sum(self._bytes.values())
+
+    def _reserve(self, job_id: str, size: int) -> None:
+        with self._counting:
+            others = sum(many for name, many in self._bytes.items() if name != job_id)
+            if others + size > self.most_bytes:
+                raise StorageFull("the folder of results holds as much as it may")
+            self._bytes[job_id] = size
+
+    def _count(self, job_id: str, size: int | None) -> None:
+        with self._counting:
+            if size is None:
+                self._bytes.pop(job_id, None)
+            else:
+                self._bytes[job_id] = size
+
+
+def _remove(folder: Path) -> None:
+    with suppress(FileNotFoundError):
+        shutil.rmtree(folder)
 
 
 def _size(content: Content) -> int:

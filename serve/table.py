@@ -23,8 +23,11 @@ CREATE TABLE IF NOT EXISTS jobs (
   created REAL NOT NULL, expires REAL NOT NULL, study_id TEXT, files INTEGER NOT NULL,
   progress TEXT NOT NULL, headline TEXT, problem TEXT);
 CREATE INDEX IF NOT EXISTS jobs_of_owner ON jobs (owner, created DESC);
+CREATE INDEX IF NOT EXISTS jobs_by_expiry ON jobs (expires);
+CREATE INDEX IF NOT EXISTS jobs_by_state ON jobs (state);
 CREATE TABLE IF NOT EXISTS gone (
   id TEXT PRIMARY KEY, owner TEXT NOT NULL, why TEXT NOT NULL, at REAL NOT NULL);
+CREATE INDEX IF NOT EXISTS gone_by_time ON gone (at);
 """
 COLUMNS = "id, owner, worker, state, created, expires, study_id, files, progress, headline, problem"
 
@@ -49,7 +52,10 @@ class Gone:
 
 
 class JobTable:
-    """Rows of jobs by id and by owner, and the ids of those that are gone."""
+    """Rows of jobs by id and by owner, and the ids of those that are gone.
+
+    What writes raises sqlite3.OperationalError where the disk is full, having changed nothing.
+    """
 
     def __init__(self, file: Path) -> None:
         self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
@@ -57,6 +63,7 @@ class JobTable:
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.execute("PRAGMA secure_delete=ON")
         self._db.executescript(SCHEMA)
+        self._held: dict[str, Row] = {}
 
     def close(self) -> None:
         """Give the file back."""
@@ -75,15 +82,29 @@ class JobTable:
         (_, *values) = _values(row)
         names = ", ".join(f"{name}=?" for name in COLUMNS.split(", ")[1:])
         self._db.execute(f"UPDATE jobs SET {names} WHERE id=?", (*values, row.job.id))
+        self._held.pop(row.job.id, None)
+
+    def hold(self, row: Row) -> None:
+        """As `put`; where the disk refuses it, the row is held in memory until `save`."""
+        try:
+            self.put(row)
+        except sqlite3.OperationalError:
+            self._held[row.job.id] = row
+
+    def save(self) -> None:
+        """Write the rows that the disk has refused."""
+        for row in list(self._held.values()):
+            self.put(row)
 
     def get(self, job_id: str) -> Row | None:
         """The job of an id."""
         found = self._rows("WHERE id=?", job_id)
-        return found[0] if found else None
+        return self._held.get(job_id, found[0]) if found else None
 
-    def of_owner(self, owner: str) -> list[Row]:
-        """An owner's jobs, newest first."""
-        return self._rows("WHERE owner=? ORDER BY created DESC, id", owner)
+    def of_owner(self, owner: str, now: float, most: int) -> list[Row]:
+        """An owner's jobs whose time is not up, newest first, at most so many."""
+        where = "WHERE owner=? AND expires>? ORDER BY created DESC, id LIMIT ?"
+        return [self._held.get(row.job.id, row) for row in self._rows(where, owner, now, most)]
 
     def unfinished(self) -> list[Row]:
         """Jobs that wait or run, oldest first."""
@@ -110,6 +131,7 @@ class JobTable:
                 "INSERT OR REPLACE INTO gone (id, owner, why, at) VALUES (?, ?, ?, ?)",
                 (row.job.id, row.owner, why, time.time()),
             )
+        self._held.pop(row.job.id, None)
 
     def gone(self, job_id: str) -> Gone | None:
         """What became of a job that is not there any more."""
@@ -127,13 +149,9 @@ class JobTable:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with self._db:  # commits; takes all back where that or the block fails
+            self._db.execute("BEGIN IMMEDIATE")
             yield
-        except BaseException:
-            self._db.execute("ROLLBACK")
-            raise
-        self._db.execute("COMMIT")
 
 
 def _values(row: Row) -> tuple[object, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from serve.problems import Problem
+from serve.problems import Problem, too_large
 from serve.settings import Limits
 
 __all__ = [
@@ -16,8 +16,10 @@ __all__ = [
     "no_such_job",
     "no_such_slice",
     "not_done",
+    "not_erased",
     "storage_full",
     "too_many_streams",
+    "too_many_studies",
     "took_long_to_look",
     "took_too_long",
 ]
@@ -110,6 +112,19 @@ def took_long_to_look(limits: Limits) -> Problem:
     detail = f"it was not found out within {limits.study_s:g} s which studies the files are"
     hint = "send one study a request, its MRI series only"
     return Problem.of("took-too-long", 504, "Took too long", detail, hint)
+
+
+def not_erased() -> Problem:
+    """507: the disk is full or fails, and a job could not be erased."""
+    detail = "the job could not be erased: the disk of the results is full or cannot be written"
+    hint = "erase it again once the operator has made room; it is erased when its time is up"
+    return Problem.of("storage-full", 507, "Not erased", detail, hint)
+
+
+def too_many_studies(many: int, most: int) -> Problem:
+    """413: an upload has more studies than one caller may have waiting."""
+    detail = f"{many} studies in one request, of which {most} may wait at a time"
+    return too_large("studies", detail, "send them in several requests")
 
 
 def took_too_long(limits: Limits) -> Problem:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -22,8 +23,11 @@ from lumbar.pipelines.selftest import make_selftest
 from serve.api import make_api
 from serve.board import Board
 from serve.example import Example, write_example
+from serve.graded import Graded
 from serve.grading import GradingService
+from serve.sent import studies_sent
 from serve.settings import KeepSettings, Limits
+from serve.upload import name_files
 
 ADDRESS = "http://127.0.0.1:8000"
 
@@ -77,6 +81,20 @@ def study_files(example: Example) -> Mapping[str, bytes]:
 @pytest.fixture(scope="session")
 def service(served_bundle: Bundle) -> GradingService:
     return GradingService(served_bundle, Limits(), precision="fp32")
+
+
+@pytest.fixture(scope="session")
+def result(service: GradingService, example: Example) -> Graded:
+    """What comes of one slice."""
+    upload = name_files([("slice.dcm", example.dicom.read_bytes())])
+
+    async def asked() -> Graded:
+        (sent,) = studies_sent(upload, Limits())
+        *_, outcome = [one async for one in service.grade(sent)]
+        assert isinstance(outcome, Graded)
+        return outcome
+
+    return asyncio.run(asked())
 
 
 @pytest.fixture(scope="session")

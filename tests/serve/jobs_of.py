@@ -1,9 +1,13 @@
-"""What tests of jobs share: sending, waiting, studies of other patients."""
+"""What tests of jobs share: sending, waiting, studies of other patients, a disk that is full."""
 
 from __future__ import annotations
 
 import io
+import resource
+import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from pydicom import dcmread
@@ -46,6 +50,19 @@ def changed(data: bytes, **values: str) -> bytes:
     buffer = io.BytesIO()
     dataset.save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()
+
+
+@contextmanager
+def small_files(most: int) -> Iterator[None]:
+    """The system refuses to let a file grow beyond `most` bytes, as a full disk would."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
 
 
 def stranger(client: TestClient) -> TestClient:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import signal
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import httpx
 import numpy as np
 import psutil
 import pytest
-from jobs_of import JOBS, done, ended, send
+from jobs_of import JOBS, done, ended, send, small_files
 from starlette.testclient import TestClient
 from starlette.types import Message
 
@@ -27,8 +26,9 @@ from lumbar.grading.grader import Grader
 from lumbar.imaging import read_uploaded
 from serve.answer import Answer, answer_of
 from serve.api import make_api
-from serve.board import Board, Graded, Ordered
+from serve.board import Board, Ordered
 from serve.example import Example
+from serve.graded import Graded
 from serve.grading import GradingService
 from serve.job import State, new_job_id
 from serve.sent import studies_sent
@@ -266,34 +266,9 @@ def test_bar_30_a_killed_decode_child_costs_at_most_its_own_request(
     done(client, ("slice.dcm", example.dicom.read_bytes()))
 
 
-@contextmanager
-def small_files(most: int) -> Iterator[None]:
-    """The system refuses to let a file grow beyond `most` bytes, as a full disk would."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, before)
-
-
-def graded(service: GradingService, data: bytes) -> Graded:
-    sent = studies_sent(name_files([("slice.dcm", data)]), Limits())[0]
-
-    async def asked() -> Graded:
-        outcome = [one async for one in service.grade(sent)][-1]
-        assert isinstance(outcome, Graded)
-        return outcome
-
-    return asyncio.run(asked())
-
-
 def test_bar_31_a_full_disk_is_507_and_leaves_nothing_half_written(
-    service: GradingService, tmp_path: Path, example: Example
+    result: Graded, tmp_path: Path
 ) -> None:
-    result = graded(service, example.dicom.read_bytes())
     large = replace(result.shown, slices=((np.zeros((512, 512), np.int16),),))
     result = replace(result, shown=large)
 
@@ -374,5 +349,7 @@ def test_bar_33_an_expired_job_is_gone_with_its_files(
         assert (response.status_code, response.json()["title"]) == (410, "Gone")
         assert client.get(f"{job['address']}/result").status_code == 410
         assert client.get(JOBS).json() == {"jobs": []}
-    assert list((tmp_path / "results").iterdir()) == []
+        while any((tmp_path / "results").iterdir()):
+            assert time.monotonic() < until
+            time.sleep(0.1)
     assert os.path.getsize(tmp_path / "jobs.sqlite") > 0

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jobs_of import changed
 from starlette.testclient import TestClient
 
 from lumbar.imaging.archives import UPLOADED
@@ -178,6 +179,21 @@ def test_bar_09_each_limit_answers_413_in_its_own_words(
     response = post(narrow(**limit), "study.zip", study)
     assert problem(response) == (413, name)
     assert response.json()["hint"]
+
+
+def test_bar_09_more_studies_than_may_ever_wait_are_413(narrow: Any, example: Example) -> None:
+    one = example.dicom.read_bytes()
+    files = [
+        ("file", (f"{n}.dcm", changed(one, StudyInstanceUID=f"2.25.{n}"))) for n in range(1, 4)
+    ]
+    client = narrow(queue=4, jobs_a_client=2)
+    response = client.post("/api/v1/jobs", files=files)
+    assert problem(response) == (413, "studies")
+    assert "3 studies" in response.json()["detail"]
+    assert "2 may wait" in response.json()["detail"]
+    assert "several requests" in response.json()["hint"]
+    with client:
+        assert client.post("/api/v1/jobs", files=files[:2]).status_code == 202
 
 
 def test_bar_09_the_defaults_are_the_designs() -> None:

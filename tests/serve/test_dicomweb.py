@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import logging
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,15 +20,17 @@ from starlette.testclient import TestClient
 from lumbar.errors import ConfigError
 from serve.api import make_api
 from serve.app import Ingress
-from serve.board import Board
+from serve.board import Board, Ordered
 from serve.desk import Desk
 from serve.dicomweb import ANONYMOUS, CANNOT_UNDERSTAND, OTHER_STUDY
 from serve.gather import Gathering, StoreError
 from serve.grading import GradingService
 from serve.instances import recognised
-from serve.job import State
+from serve.job import State, new_job_id
+from serve.problems import Refused
 from serve.settings import DicomwebSettings, KeepSettings, Limits, ServeArguments
 from serve.stow import Stow
+from serve.troubles import took_too_long
 
 STUDIES = "/api/v1/dicomweb/studies"
 TYPE = 'multipart/related; type="application/dicom"; boundary=here'
@@ -196,6 +200,10 @@ class Elsewhere:
         self.reports.append(report)
 
 
+def quick(**settings: Any) -> DicomwebSettings:
+    return DicomwebSettings(**{"quiet_s": 0.5, "first_wait_s": 0.01, "tries": 4, **settings})
+
+
 async def gathered(
     service: GradingService,
     folder: Path,
@@ -206,8 +214,7 @@ async def gathered(
     """What `arrive` sends, graded and told; the states of the jobs that came of it."""
     board = Board(KeepSettings(folder=folder), Limits())
     desk = Desk(service, board, Limits())
-    told = DicomwebSettings(**{"quiet_s": 0.5, "first_wait_s": 0.01, "tries": 4, **settings})
-    gathering = Gathering(desk, board, told, elsewhere)
+    gathering = Gathering(desk, board, quick(**settings), elsewhere)
     await arrive(gathering)
     await gathering.drain()
     jobs = await board.jobs(ANONYMOUS)
@@ -286,6 +293,59 @@ def test_a_report_that_comes_back_is_no_study(
         gathering.add(ANONYMOUS, back)
 
     assert asyncio.run(gathered(service, tmp_path / "again", elsewhere, again)) == []
+
+
+def test_a_complete_study_waits_for_room_and_its_bytes_are_counted(
+    service: GradingService, study_files: Mapping[str, bytes], tmp_path: Path
+) -> None:
+    sent = recognised(files_of(study_files, 4))
+    size = sum(len(one.data) for one in sent)
+    limits = Limits(queue=1)
+
+    async def asked() -> None:
+        board = Board(KeepSettings(folder=tmp_path), limits)
+        gathering = Gathering(
+            Desk(service, board, limits), board, quick(tries=2, waiting_bytes=size), None
+        )
+        other = Ordered(new_job_id(), "2.25.1", 1)
+        await board.order("another", "worker", [other])
+        gathering.add(ANONYMOUS, sent)
+        await asyncio.sleep(1)  # twice what makes the study complete
+        assert await board.jobs(ANONYMOUS) == []
+        assert gathering.held == size
+        with pytest.raises(Refused) as refused:
+            gathering.add(ANONYMOUS, sent[:1])
+        assert refused.value.problem.status == 503
+        await board.fail(other.id, took_too_long(limits))
+        await gathering.drain()
+        (job,) = await board.jobs(ANONYMOUS)
+        assert (job.state, gathering.held) == (State.DONE, 0)
+
+    asyncio.run(asked())
+
+
+def test_a_studys_bytes_are_let_go_before_its_report_is_delivered(
+    service: GradingService, study_files: Mapping[str, bytes], tmp_path: Path
+) -> None:
+    sent = recognised(files_of(study_files, 4))
+    counted: list[list[int]] = []
+
+    def references() -> list[int]:
+        gc.collect()
+        return [sys.getrefcount(one.data) for one in sent]
+
+    async def asked() -> None:
+        board = Board(KeepSettings(folder=tmp_path), Limits())
+
+        def deliver(report: bytes) -> None:
+            counted.append(references())
+
+        gathering = Gathering(Desk(service, board, Limits()), board, quick(), deliver)
+        gathering.add(ANONYMOUS, sent)
+        await gathering.drain()
+
+    asyncio.run(asked())
+    assert counted == [references()]  # as many as once all is over
 
 
 def test_nobody_listens_is_a_store_error_without_the_address() -> None:

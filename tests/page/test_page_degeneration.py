@@ -11,6 +11,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from hostile import NASTY, members, nasty_study, two_patients
+from identify import says
 from page_deeds import (
     assert_accessible,
     button,
@@ -224,3 +226,38 @@ def test_a_study_that_was_erased_meanwhile_says_so(opened: Page, scan: Example) 
     expect(opened.get_by_role("heading", name="Not graded")).to_be_visible()
     expect(opened.get_by_role("alert")).to_contain_text("erased")
     assert_accessible(opened, "erased")
+
+
+def test_bar_19_two_patients_in_one_upload_have_a_result_each(opened: Page, tmp_path: Path) -> None:
+    apart, together = two_patients()
+    file = tmp_path / "both.zip"
+    file.write_bytes(together)
+    choose(opened, file)
+    button(opened, "Upload").click()
+    expect(opened.get_by_role("heading", name="2 studies graded")).to_be_visible()
+    listed = opened.evaluate("location.hash")
+    for study_id in apart:
+        opened.get_by_role("link", name=f"Open the result of {study_id}").click()
+        answer = json.loads(save(opened, "JSON"))
+        assert answer["study_id"] == study_id
+        own = {series["series_id"] for series in answer["series"]}
+        assert {f["evidence"]["series_id"] for f in answer["findings"] if f["evidence"]} <= own
+        opened.evaluate("place => { location.hash = place; }", listed)
+
+
+def test_bar_22_and_23_nasty_text_does_nothing_and_no_patient_is_named(
+    opened: Page, scan: Example, tmp_path: Path
+) -> None:
+    said: list[str] = []
+    opened.on("dialog", lambda dialog: said.append(dialog.message))
+    opened.on("console", lambda message: said.append(message.text))
+    file = tmp_path / "study.zip"
+    file.write_bytes(nasty_study(members(scan.archive.read_bytes()), "QUOKKA"))
+    upload(opened, file)
+    opened.get_by_text("1 file set aside").click()
+    expect(opened.get_by_text(f"{NASTY}.dcm", exact=True)).to_be_visible()
+    assert opened.locator("img").count() == 0
+    assert not said
+    assert not says(opened.content(), "QUOKKA")
+    for form in ("JSON", "CSV", "HTML"):
+        assert not says(save(opened, form), "QUOKKA")

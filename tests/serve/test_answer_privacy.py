@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import logging
-import zipfile
 from collections.abc import Mapping
 
 import pytest
+from hostile import zipped
 from identify import identified, says
 from starlette.testclient import TestClient
 
@@ -25,14 +24,6 @@ def told(study_files: Mapping[str, bytes]) -> dict[str, bytes]:
         for n, (name, data) in enumerate(sorted(study_files.items()))
         if name.endswith(".dcm")
     }
-
-
-def zipped(files: Mapping[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return buffer.getvalue()
 
 
 @pytest.mark.parametrize(

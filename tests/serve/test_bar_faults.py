@@ -224,7 +224,7 @@ def test_bar_27_a_model_swapped_under_load_never_mixes_answers(
     async def swapping() -> None:
         stop = asyncio.Event()
         load = [asyncio.create_task(asking(stop)) for _ in range(3)]
-        for number in range(4):
+        for number in range(2):
             await service.swap((other_bundle, served_bundle)[number % 2])
             await asyncio.sleep(0.2)
         stop.set()
@@ -338,7 +338,7 @@ def test_bar_32_after_a_restart_results_are_there_and_the_rest_is_interrupted(
 def test_bar_33_an_expired_job_is_gone_with_its_files(
     service: GradingService, tmp_path: Path, example: Example
 ) -> None:
-    keep = KeepSettings(folder=tmp_path, hours=4 / 3600)
+    keep = KeepSettings(folder=tmp_path, hours=2 / 3600)
     app = make_api(service, Limits(), Board(keep, Limits()))
     with TestClient(app, base_url=ADDRESS) as client:
         (job,) = send(client, ("slice.dcm", example.dicom.read_bytes()))

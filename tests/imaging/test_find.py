@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-
 import pytest
+from hostile import zipped
 
 from lumbar.domain import View
 from lumbar.errors import InputError
@@ -159,11 +157,3 @@ def test_an_archive_without_pictures_hinders_no_other(stack_of_files) -> None:
         "files beside the archives",
     ]
     assert all("no MRI slice" in one.reason for one in uploaded.refused)
-
-
-def zipped(files: dict[str, bytes]) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return buffer.getvalue()

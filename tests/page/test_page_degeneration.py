@@ -261,3 +261,34 @@ def test_bar_22_and_23_nasty_text_does_nothing_and_no_patient_is_named(
     assert not says(opened.content(), "QUOKKA")
     for form in ("JSON", "CSV", "HTML"):
         assert not says(save(opened, form), "QUOKKA")
+
+
+@pytest.mark.nightly
+def test_the_screens_of_progress_are_accessible(
+    opened: Page, scan: Example, tmp_path: Path
+) -> None:
+    browser = opened.context.new_cdp_session(opened)
+    browser.send("Network.enable")
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 50_000}
+    browser.send("Network.emulateNetworkConditions", slow)
+    choose(opened, scan.archive)
+    button(opened, "Upload").click()
+    expect(opened.get_by_role("heading", name="Sending", exact=True)).to_be_visible()
+    assert_accessible(opened, "sending")
+    expect(opened.get_by_role("heading", name="Sending", exact=True)).to_be_visible()
+    button(opened, "Cancel").click()
+    browser.send("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
+    files = [tmp_path / f"{n}.zip" for n in range(8)]
+    for n, file in enumerate(files):
+        file.write_bytes(zip_study(make_study(7, n)))
+    choose(opened, *files)
+    button(opened, "Upload").click()
+    expect(opened.get_by_role("heading", name="Grading 8 studies")).to_be_visible()
+    assert_accessible(opened, "grading")
+
+
+def test_erasing_a_result_leaves_the_focus_with_its_word(opened: Page, scan: Example) -> None:
+    upload(opened, scan.dicom)
+    opened.get_by_role("link", name="Back", exact=True).click()
+    opened.get_by_role("button", name="Erase the result").click()
+    expect(opened.get_by_text("Erased", exact=True)).to_be_focused()

@@ -34,6 +34,13 @@ def ordered() -> Ordered:
     return Ordered(new_job_id(), "2.25.1", 1)
 
 
+async def taken(board: Board) -> Ordered:
+    """A new order of mine that the board has taken."""
+    order = ordered()
+    await board.order("me", "worker", [order])
+    return order
+
+
 def board_of(folder: Path, **keep: Any) -> Board:
     return Board(KeepSettings(folder=folder, **keep), Limits())
 
@@ -154,8 +161,7 @@ def test_a_job_that_ends_while_others_are_interrupted_keeps_its_end(
 def test_how_a_job_ended_is_told_on_a_full_disk_and_written_later(tmp_path: Path) -> None:
     async def asked() -> None:
         board = board_of(tmp_path)
-        order = ordered()
-        await board.order("me", "worker", [order])
+        order = await taken(board)
         assert await board.report(order.id, Progress(stage="decoding"))
         with small_files(1):
             await board.fail(order.id, took_too_long(Limits()))
@@ -177,8 +183,7 @@ def test_a_job_that_the_disk_does_not_let_go_is_507_and_erased_later(
 ) -> None:
     async def asked() -> None:
         board = board_of(tmp_path)
-        order = ordered()
-        await board.order("me", "worker", [order])
+        order = await taken(board)
         await board.finish(order.id, result)
         with small_files(1):
             problem = await board.erase(order.id, "me")
@@ -246,8 +251,7 @@ def test_a_result_without_a_place_in_the_table_leaves_no_headers(
 ) -> None:
     async def asked() -> None:
         board = board_of(tmp_path)
-        order = ordered()
-        await board.order("me", "worker", [order])
+        order = await taken(board)
         # Files of the result fit, the table's log does not.
         small = replace(result, maps={}, shown=replace(result.shown, slices=()))
         largest = max(map(len, small.files(order.id).values()))
@@ -266,8 +270,7 @@ def test_a_result_without_a_place_in_the_table_leaves_no_headers(
 def test_who_is_told_that_a_job_is_done_finds_its_headers(tmp_path: Path, result: Graded) -> None:
     async def asked() -> None:
         board = board_of(tmp_path)
-        order = ordered()
-        await board.order("me", "worker", [order])
+        order = await taken(board)
 
         async def told() -> Any:
             while await state(board, order.id) is not State.DONE:
@@ -283,8 +286,7 @@ def test_who_is_told_that_a_job_is_done_finds_its_headers(tmp_path: Path, result
 def test_who_waits_is_woken_by_a_board_that_counts_from_the_start_again(tmp_path: Path) -> None:
     async def asked() -> None:
         board = board_of(tmp_path)
-        order = ordered()
-        await board.order("me", "worker", [order])
+        order = await taken(board)
         for stage in ("decoding", "locating", "grading"):
             await board.report(order.id, Progress(stage=stage))
         changed = await board.change(order.id, "me", -1, 60)
@@ -337,8 +339,7 @@ def test_expired_results_are_erased_where_nobody_asks(
 ) -> None:
     async def done() -> None:
         board = board_of(tmp_path, hours=0.2 / 3600)
-        order = ordered()
-        await board.order("me", "worker", [order])
+        order = await taken(board)
         await board.finish(order.id, result)
         await asyncio.sleep(0.2)
 

@@ -20,6 +20,8 @@ is none and the recipe names data.input, it is made first) and writes runs/<name
   bundle/          what jobs/score.py and the server grade with
   history.jsonl    one record an epoch: losses, accuracy, seconds
   validation.csv   the held-out fold at given points, in submission's form
+With data.input and a locator, the bundle then learns which slice to grade a foramen on, as
+jobs/choose.py does.
 A recipe with a `views` section trains the classifier of bare pictures instead, and writes
   views.safetensors, views.json    its weights and card, history.jsonl
 A run that was killed goes on from its last checkpoint when it is started again under its name.
@@ -55,11 +57,13 @@ def main(arguments: Namespace) -> dict[str, Any]:
 
         return train_views(recipe)
     with ray_session(worker_output=False):
+        from lumbar.pipelines.choose import choose_if_missing
         from lumbar.pipelines.prepare import prepare_if_missing
         from lumbar.pipelines.train import train
 
         prepare_if_missing(recipe)
-        return train(recipe)
+        trained = train(recipe)
+        return {**trained, **choose_if_missing(recipe)}
 
 
 if __name__ == "__main__":

@@ -56,13 +56,15 @@ class Crops:
     """Squares of a study's cells.
 
     `pictures` uint8 `[p, 3, s, s]`; `rows` `[p]` says which of `cells` a picture belongs to and
-    `views` `[p]` which view it shows (order of `View`). `reasons` holds the cells without any.
+    `views` `[p]` which view it shows (order of `View`); `marks` `[p]` is the landmark that each was
+    cut at. `reasons` holds the cells without any.
     """
 
     cells: tuple[Cell, ...]
     pictures: NDArray[np.uint8]
     rows: NDArray[np.int64]
     views: NDArray[np.int64]
+    marks: tuple[Landmark, ...]
     reasons: Mapping[Cell, str]
 
 
@@ -74,20 +76,26 @@ def cut_crops(study: Study, landmarks: Landmarks, settings: CropSettings) -> Cro
     pictures: list[NDArray[np.uint8]] = []
     rows: list[int] = []
     views: list[int] = []
+    marks: list[Landmark] = []
     for cell, landmark in sorted(landmarks.points.items()):
         shown = _squares(study, landmark, settings, scale)
         if not shown:
             reasons[cell] = "the picture is empty or without contrast there"
             continue
+        marks += [landmark] * len(shown)
         for other in landmarks.beside.get(cell, ()):
-            shown += _squares(study, other, settings, scale, own_only=True)
+            more = _squares(study, other, settings, scale, own_only=True)
+            marks += [other] * len(more)
+            shown += more
         rows += [len(cells)] * len(shown)
         views += [VIEWS.index(view) for view, _ in shown]
         pictures += [picture for _, picture in shown]
         cells.append(cell)
     size = settings.cached_px
     stacked = np.stack(pictures) if pictures else np.zeros((0, 3, size, size), np.uint8)
-    return Crops(tuple(cells), stacked, np.array(rows, int), np.array(views, int), reasons)
+    return Crops(
+        tuple(cells), stacked, np.array(rows, int), np.array(views, int), tuple(marks), reasons
+    )
 
 
 def corners_of(landmark: Landmark, settings: CropSettings, scale: float) -> NDArray[np.float64]:

@@ -59,18 +59,28 @@ class EngineGrader(nn.Module):
         pictures = _drawn(size_px, len(Family) * len(View), network.level_bias.device)
         self.engine, self.difference = _checked(part, build, pictures, self._probabilities)
 
-    def forward(
-        self, pictures: Tensor, rows: Tensor, views: Tensor, family: Tensor, level: Tensor
+    def features(self, pictures: Tensor) -> Tensor:
+        """Features `[p, 1024]`, as GraderNet's."""
+        return self.engine(standardise(pictures))
+
+    def grade(
+        self,
+        pooled: Tensor,
+        rows: Tensor,
+        views: Tensor,
+        family: Tensor,
+        level: Tensor,
+        shares: Tensor,
     ) -> Tensor:
         """Logits `[n, 3]`, as GraderNet's."""
-        pooled = self.engine(standardise(pictures))
-        return self.network.grade(pooled, rows, views, family, level)
+        return self.network.grade(pooled, rows, views, family, level, shares)
 
     def _probabilities(self, pooled: Tensor) -> Tensor:
         """What every family would read on every view."""
         rows = torch.arange(len(pooled), device=pooled.device)
         family, views = rows // len(View), rows % len(View)
-        grades = self.network.grade(pooled, rows, views, family, torch.zeros_like(rows))
+        level, shares = torch.zeros_like(rows), torch.ones_like(rows)
+        grades = self.network.grade(pooled, rows, views, family, level, shares)
         return grades.softmax(1)
 
 

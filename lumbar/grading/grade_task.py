@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ from torch.nn import functional
 from lumbar.config import Recipe
 from lumbar.domain import SEVERITY_WEIGHTS
 from lumbar.grading.augment import contrast, cut, random_maps
-from lumbar.grading.infer import CANAL, crop_logits, mirror
+from lumbar.grading.infer import CANAL, Reader, mirror, read_crops
 from lumbar.grading.networks import GraderNet
 from lumbar.grading.store import CropStore, Part
 
@@ -75,8 +75,8 @@ class GradeTask:
     def logits(self, model: nn.Module, findings: Tensor, looks: Literal[1] | None = None) -> Tensor:
         """Logits `[n, 3]` of findings as inference reads them, or with fewer looks."""
         owner, picture = self.store.pictures_of(findings)
-        return crop_logits(
-            model,
+        return read_crops(
+            cast(Reader, model),
             self.store.pictures[picture],
             owner,
             self.store.views[picture],
@@ -84,7 +84,7 @@ class GradeTask:
             self.store.level[findings],
             self.recipe.crops.model_copy(update={"looks": looks or self.recipe.crops.looks}),
             bf16=torch.is_autocast_enabled(self.device.type),
-        )
+        ).logits
 
     def _shown(self, findings: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Owners and pictures, where one of several views of a finding is sometimes hidden."""

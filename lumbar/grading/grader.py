@@ -30,14 +30,16 @@ from lumbar.domain import (
 )
 from lumbar.errors import BundleError
 from lumbar.grading.activation import HeatMap, heat_maps
-from lumbar.grading.bundle import GRADER, LOCATOR, Bundle
+from lumbar.grading.bundle import Bundle
+from lumbar.grading.bundle_files import GRADER, LOCATOR
 from lumbar.grading.calibration import calibrated
+from lumbar.grading.choice import prefer
 from lumbar.grading.crops import Crops, cut_crops
 from lumbar.grading.engine import engine_of
 from lumbar.grading.engine_networks import EngineGrader, EngineLocator
 from lumbar.grading.evidence import evidence_of, grounds, place_of
 from lumbar.grading.fit import pick_precision
-from lumbar.grading.infer import crop_logits
+from lumbar.grading.infer import crop_features, read_crops
 from lumbar.grading.landmarks import Landmarks, Unplaced
 from lumbar.grading.locate import locate
 from lumbar.grading.rules import apply
@@ -77,6 +79,7 @@ class Grader:
             bundle.sha256(GRADER),
             build,
         )
+        self._choice = bundle.choice()
         self._locator: EngineLocator | None = None
         locator = bundle.locator()
         if locator is not None and bundle.config.locator is not None:
@@ -117,7 +120,7 @@ class Grader:
         watch = _Watch()
         with watch.stage("locate"):
             landmarks = self.locate(study)
-        return self._grade(study, landmarks, watch)[0]
+        return self._graded(study, landmarks, watch)[0]
 
     def explain(self, study: Study) -> tuple[StudyGrades, Mapping[Cell, HeatMap]]:
         """What `grade` gives, and for each graded finding where in its picture that was read."""
@@ -134,33 +137,48 @@ class Grader:
 
     def grade_at(self, study: Study, landmarks: Landmarks) -> StudyGrades:
         """The 25 findings of a study at given points."""
-        return self._grade(study, landmarks, _Watch())[0]
+        return self._graded(study, landmarks, _Watch())[0]
 
     def locate(self, study: Study) -> Landmarks:
-        """The points of the 25 cells; BundleError where the bundle has no locator."""
+        """The points of the 25 cells; BundleError where the bundle has no locator.
+
+        With a bundle that chooses among slices, a foramen's are all candidates, surest first.
+        """
+        return self._located(study, choosing=self._choice is not None)
+
+    def candidates(self, study: Study) -> tuple[Crops, NDArray[np.float32]]:
+        """The crops of every slice that may show a cell, and features `[p, 1024]` of each."""
+        landmarks = self._located(study, choosing=True)
+        crops = cut_crops(study, landmarks, self.bundle.config.crops)
+        return crops, crop_features(self._grader, crops.pictures, self.bundle.config.crops)
+
+    def _located(self, study: Study, *, choosing: bool) -> Landmarks:
         if self._locator is None or self.bundle.config.locator is None:
             raise BundleError(f"{self.bundle.path}: no locator: it grades at given points only")
-        return locate(study, self._heat_maps, self.bundle.config.locator)
+        return locate(study, self._heat_maps, self.bundle.config.locator, choosing=choosing)
 
     def _explain(
         self, study: Study, landmarks: Landmarks, watch: _Watch
     ) -> tuple[StudyGrades, Mapping[Cell, HeatMap]]:
-        grades, crops = self._grade(study, landmarks, watch)
+        grades, crops, landmarks = self._graded(study, landmarks, watch)
         with watch.stage("explain"):
             heat = heat_maps(
                 self._grader.network, crops, landmarks, grades, self.bundle.config.crops
             )
         return replace(grades, seconds=watch.seconds), heat
 
-    def _grade(
+    def _graded(
         self, study: Study, landmarks: Landmarks, watch: _Watch
-    ) -> tuple[StudyGrades, Crops]:
+    ) -> tuple[StudyGrades, Crops, Landmarks]:
+        """The grades, and the crops and points that they rest on."""
         with watch.stage("crop"):
             crops = cut_crops(study, landmarks, self.bundle.config.crops)
         with watch.stage("grade"):
-            shares = dict(zip(crops.cells, self._probabilities(crops), strict=True))
+            probabilities, shares = self._read(crops)
+            landmarks, crops = prefer(landmarks, crops, shares)
             loose = [self._unsided(study, unplaced) for unplaced in landmarks.unplaced]
-        findings = tuple(self._finding(cell, landmarks, crops, shares.get(cell)) for cell in CELLS)
+        read = dict(zip(crops.cells, probabilities, strict=True))
+        findings = tuple(self._finding(cell, landmarks, crops, read.get(cell)) for cell in CELLS)
         sagittal = any(cell.condition.family is Family.CANAL for cell in landmarks.points)
         numbering = landmarks.numbering if sagittal else LevelNumbering.UNCERTAIN
         grades = StudyGrades(
@@ -171,11 +189,12 @@ class Grader:
             watch.seconds,
             tuple(finding for findings in loose for finding in findings),
         )
-        return grades, crops
+        return grades, crops, landmarks
 
-    def _probabilities(self, crops: Crops) -> NDArray[np.float64]:
+    def _read(self, crops: Crops) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Probabilities `[n, 3]` of the cells, and how much each picture `[p]` counted."""
         family = torch.tensor([list(Family).index(c.condition.family) for c in crops.cells]).long()
-        logits = crop_logits(
+        read = read_crops(
             self._grader,
             torch.from_numpy(crops.pictures),
             torch.from_numpy(crops.rows),
@@ -183,8 +202,11 @@ class Grader:
             family,
             torch.tensor([cell.level.ordinal for cell in crops.cells]).long(),
             self.bundle.config.crops,
+            choice=self._choice,
+            worth=torch.tensor([mark.worth for mark in crops.marks]),
         )
-        return calibrated(logits, family, self.bundle.calibrations)
+        shares = np.asarray(read.shares.double().numpy())
+        return calibrated(read.logits, family, self.bundle.calibrations), shares
 
     def _unsided(self, study: Study, unplaced: Unplaced) -> list[UnsidedFinding]:
         """The grades of a lone slice's points; none where the family may not be graded."""
@@ -195,7 +217,7 @@ class Grader:
         groups: dict[tuple[Side | None, Level | None], list[int]] = {}
         for number, cell in enumerate(crops.cells):
             groups.setdefault(place_of(cell, unplaced), []).append(number)
-        shares = self._probabilities(crops)
+        shares = self._read(crops)[0]
         return [
             self._unsided_finding(unplaced, crops, numbers, place, shares[numbers].mean(axis=0))
             for place, numbers in groups.items()

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import NamedTuple, Protocol
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lumbar.config import CropSettings
 from lumbar.domain import Family, View
-from lumbar.grading.augment import cut, shifted_maps
+from lumbar.grading.augment import cut, plain_maps, shifted_maps
+from lumbar.grading.choice import Choice
 from lumbar.grading.fit import autocast
+from lumbar.grading.networks import even_shares
 
-__all__ = ["crop_logits", "mirror"]
+__all__ = ["Read", "Reader", "crop_features", "mirror", "read_crops"]
 
 CANAL = list(Family).index(Family.CANAL)
 AXIAL = list(View).index(View.AXIAL_T2)
@@ -22,8 +29,36 @@ def mirror(pictures: Tensor, views: Tensor) -> Tensor:
     return torch.where(axial, pictures.flip(3), pictures.flip(1))
 
 
-def crop_logits(
-    model: nn.Module,
+class Reader(Protocol):
+    """A grader's network, on an engine or not."""
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """As GraderNet's."""
+
+    def grade(
+        self,
+        pooled: Tensor,
+        rows: Tensor,
+        views: Tensor,
+        family: Tensor,
+        level: Tensor,
+        shares: Tensor,
+    ) -> Tensor:
+        """As GraderNet's."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """As any module's."""
+
+
+class Read(NamedTuple):
+    """Logits `[n, 3]` of findings, and how much each picture `[p]` counted within its finding."""
+
+    logits: Tensor
+    shares: Tensor
+
+
+def read_crops(
+    model: Reader,
     pictures: Tensor,
     rows: Tensor,
     views: Tensor,
@@ -31,21 +66,22 @@ def crop_logits(
     level: Tensor,
     settings: CropSettings,
     *,
+    choice: Choice | None = None,
+    worth: Tensor | None = None,
     bf16: bool = False,
     batch: int = 64,
-) -> Tensor:
-    """Logits `[n, 3]` on the CPU of the findings that cached pictures `[p, 3, s, s]` show.
+) -> Read:
+    """What is read, on the CPU, off cached pictures `[p, 3, s, s]` of findings.
 
-    Arguments as of GraderNet, with `rows` ascending. A canal is read as it is and mirrored, and
-    the two averaged, so that mirroring a patient cannot change its grade; so are the looks of
+    Arguments as of GraderNet, with `rows` ascending. With a `choice`, candidate slices count by it
+    and their `worth` `[p]`, else alike. A canal is read as it is and mirrored, and the two
+    averaged, so that mirroring a patient cannot change its grade; so are the looks of
     `settings.looks`, whose pattern a mirror does not change either.
     """
     device = next(model.parameters()).device
-    parts = []
-    if not len(family):
-        return torch.zeros(0, 3)
+    logits, shares = [torch.zeros(0, 3)], [torch.zeros(0)]
     with torch.inference_mode(), autocast(device, bf16):
-        for findings in torch.arange(len(family)).split(batch):
+        for findings in torch.arange(len(family)).split(batch) if len(family) else ():
             mine = (rows >= findings[0]) & (rows <= findings[-1])
             cached = pictures[mine].to(device)
             arguments = (
@@ -54,31 +90,54 @@ def crop_logits(
                 family[findings].to(device),
                 level[findings].to(device),
             )
+            chosen = None if choice is None or worth is None else (choice, worth[mine].to(device))
             seen = [
-                _read(model, cut(cached, maps, settings.size_px), arguments)
+                _read(model, cut(cached, maps, settings.size_px), arguments, chosen)
                 for maps in shifted_maps(
                     len(cached), settings.margin, settings.looks, settings.look_shift
                 )
             ]
-            parts.append(torch.stack(seen).mean(0).cpu())
-    return torch.cat(parts)
+            logits.append(torch.stack([look.logits for look in seen]).mean(0).cpu())
+            shares.append(torch.stack([look.shares for look in seen]).mean(0).cpu())
+    return Read(torch.cat(logits), torch.cat(shares))
 
 
-def _read(model: nn.Module, shown: Tensor, arguments: tuple[Tensor, ...]) -> Tensor:
-    """Logits of pictures as they are, a canal's averaged with those of its mirror image."""
-    logits: Tensor = model(shown, *arguments).float()
-    canal = (arguments[2] == CANAL).nonzero().flatten()
+def crop_features(
+    model: Reader, pictures: NDArray[np.uint8], settings: CropSettings
+) -> NDArray[np.float32]:
+    """Features `[p, 1024]` of cached pictures `[p, 3, s, s]`, one look at each."""
+    device = next(model.parameters()).device
+    shown = torch.from_numpy(pictures).to(device)
+    with torch.inference_mode():
+        maps = plain_maps(len(shown), settings.margin)
+        pooled = model.features(cut(shown, maps, settings.size_px))
+    return np.asarray(pooled.float().cpu().numpy())
+
+
+Arguments = tuple[Tensor, Tensor, Tensor, Tensor]
+
+
+def _read(
+    model: Reader, shown: Tensor, arguments: Arguments, chosen: tuple[Choice, Tensor] | None
+) -> Read:
+    """One look at pictures; a canal's logits are averaged with those of its mirror image."""
+    rows, _, family, _ = arguments
+    pooled = model.features(shown)
+    if chosen is None:
+        shares = even_shares(rows, len(family))
+    else:
+        shares = chosen[0].shares(pooled, rows, family, chosen[1])
+    logits = model.grade(pooled, *arguments, shares).float()
+    canal = (family == CANAL).nonzero().flatten()
     if len(canal):
         logits[canal] = (logits[canal] + _mirrored(model, shown, arguments, canal)) / 2
-    return logits
+    return Read(logits, shares)
 
 
-def _mirrored(
-    model: nn.Module, shown: Tensor, arguments: tuple[Tensor, ...], canal: Tensor
-) -> Tensor:
+def _mirrored(model: Reader, shown: Tensor, arguments: Arguments, canal: Tensor) -> Tensor:
     rows, views, family, level = arguments
     mine = torch.isin(rows, canal)
     among = torch.searchsorted(canal, rows[mine])
-    flipped = mirror(shown[mine], views[mine])
-    logits: Tensor = model(flipped, among, views[mine], family[canal], level[canal])
-    return logits.float()
+    pooled = model.features(mirror(shown[mine], views[mine]))
+    shares = even_shares(among, len(canal))
+    return model.grade(pooled, among, views[mine], family[canal], level[canal], shares).float()

@@ -29,6 +29,8 @@ class Landmark:
     point_px: tuple[float, float]
     point_mm: tuple[float, float, float] | None
     confidence: float = 1.0
+    worth: float = 1.0
+    """How likely, before it is read, this is the slice that shows the cell best: 0..1."""
 
     @property
     def instance(self) -> Instance:
@@ -43,13 +45,14 @@ class Landmark:
         index: int,
         point_px: Iterable[float],
         confidence: float = 1.0,
+        worth: float = 1.0,
     ) -> Landmark:
         """Landmark of a pixel; its mm follow from the slice's plane."""
         column, row = map(float, point_px)
         plane = series.instances[index].plane
         mm = None if plane is None else plane.to_world((column, row))
         point_mm = None if mm is None else (float(mm[0]), float(mm[1]), float(mm[2]))
-        return cls(cell, series, index, (column, row), point_mm, confidence)
+        return cls(cell, series, index, (column, row), point_mm, confidence, worth)
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from lumbar.grading.landmarks import Landmark, Landmarks, Unplaced
 from lumbar.grading.likeness import looks_foreign
 from lumbar.grading.looks import GAP, HeatMaps, SliceMaps, look_at
 from lumbar.grading.pictures import axial_square, map_of, picture
-from lumbar.grading.sights import Sight, nearly_the_best
+from lumbar.grading.sights import Sight, candidates, nearly_the_best
 from lumbar.grading.unplaced import lone_foramina, lone_recesses
 from lumbar.imaging.look import undecided
 from lumbar.imaging.study import Instance, Series, Study
@@ -49,9 +49,14 @@ RECESS_MM, RECESS_SPREAD_MM = 9.0, 8.0
 sagittal slice that the point was found on may lie as far from the canal's middle."""
 
 
-def locate(study: Study, heat_maps: HeatMaps, settings: LocatorSettings) -> Landmarks:
-    """The points of all cells that can be found; for the others the reason."""
-    return _Search(study, heat_maps, settings).landmarks()
+def locate(
+    study: Study, heat_maps: HeatMaps, settings: LocatorSettings, *, choosing: bool = False
+) -> Landmarks:
+    """The points of all cells that can be found; for the others the reason.
+
+    With `choosing`, `beside` holds every slice that may show a foramen, for a Choice among them.
+    """
+    return _Search(study, heat_maps, settings, choosing).landmarks()
 
 
 @dataclass(slots=True)
@@ -59,6 +64,7 @@ class _Search:
     study: Study
     heat_maps: HeatMaps
     settings: LocatorSettings
+    choosing: bool
     points: dict[Cell, Landmark] = field(default_factory=dict)
     reasons: dict[Cell, str] = field(default_factory=dict)
     numbering: LevelNumbering = LevelNumbering.CERTAIN
@@ -88,7 +94,7 @@ class _Search:
         self.numbering = LevelNumbering.CERTAIN if all(agreed) else LevelNumbering.UNCERTAIN
         for level, (spot, confidence) in zip(Level, spots, strict=True):
             cell = Cell(Condition.SPINAL_CANAL_STENOSIS, level)
-            self._keep(cell, series, look, spot, confidence)
+            self._keep(cell, series, Sight(1.0, look, spot, confidence))
 
     def _foramina(self) -> None:
         series = self._first(View.SAGITTAL_T1, Family.FORAMINAL)
@@ -112,9 +118,9 @@ class _Search:
                 if not any(one.worth for one in seen):
                     self.reasons[cell] = missed.format(side)
                     continue
-                best, *alike = nearly_the_best(seen)
-                self._keep(cell, series, best.look, best.spot, best.confidence)
-                self.beside[cell] = tuple(one.landmark(cell, series) for one in alike)
+                best, *others = (candidates if self.choosing else nearly_the_best)(seen)
+                self._keep(cell, series, best)
+                self.beside[cell] = tuple(one.landmark(cell, series) for one in others)
 
     def _foramina_on(
         self, look: SliceMaps, series: Series, side: Side
@@ -201,22 +207,19 @@ class _Search:
             lateral = RECESS_MM if side is Side.LEFT else -RECESS_MM
             beside = instance.plane.to_pixel(canal + np.array([lateral, 0.0, 0.0]))
             prior = _near(square.from_picture(beside), spread, look.maps.shape[-1])
-            self._keep(cell, series, look, *look.highest(map_of(cell), prior))
+            self._keep(cell, series, Sight(1.0, look, *look.highest(map_of(cell), prior)))
 
     def _look(self, series: Series, indices: Iterable[int]) -> list[SliceMaps]:
         return look_at(series, indices, self.heat_maps, self.settings)
 
-    def _keep(
-        self, cell: Cell, series: Series, look: SliceMaps, spot: Array, confidence: float
-    ) -> None:
-        if confidence < self.settings.min_confidence:
+    def _keep(self, cell: Cell, series: Series, sight: Sight) -> None:
+        if sight.confidence < self.settings.min_confidence:
             self.reasons[cell] = (
-                f"its level was not found with confidence ({confidence:.2f} of at least "
+                f"its level was not found with confidence ({sight.confidence:.2f} of at least "
                 f"{self.settings.min_confidence:.2f})"
             )
             return
-        point = look.square.to_picture(spot)
-        self.points[cell] = Landmark.at(cell, series, look.index, point, confidence)
+        self.points[cell] = sight.landmark(cell, series)
 
     def _canal_mm(self, level: Level) -> Array | None:
         mark = self.points.get(Cell(Condition.SPINAL_CANAL_STENOSIS, level))

@@ -101,18 +101,36 @@ class GraderNet(nn.Module):
         each finding's kind, all as indices in the order of their enums. A finding without any
         picture gets its level's bias alone.
         """
-        pictures = standardise(pictures).contiguous(memory_format=torch.channels_last)
-        return self.grade(self.dropout(self.pooled(pictures)), rows, views, family, level)
+        pooled = self.dropout(self.features(pictures))
+        return self.grade(pooled, rows, views, family, level, even_shares(rows, len(family)))
+
+    def features(self, pictures: Tensor) -> Tensor:
+        """Features `[p, 1024]` of pictures as they are."""
+        return self.pooled(standardise(pictures).contiguous(memory_format=torch.channels_last))
 
     def pooled(self, pictures: Tensor) -> Tensor:
         """Features `[p, 1024]` of standardised pictures."""
         return torch.relu(self.trunk(pictures)).mean(dim=(2, 3)).float()
 
     def grade(
-        self, pooled: Tensor, rows: Tensor, views: Tensor, family: Tensor, level: Tensor
+        self,
+        pooled: Tensor,
+        rows: Tensor,
+        views: Tensor,
+        family: Tensor,
+        level: Tensor,
+        shares: Tensor,
     ) -> Tensor:
-        """Logits `[n, 3]` of the findings that features `[p, 1024]` belong to, as `forward`."""
+        """Logits `[n, 3]` of the findings that features `[p, 1024]` belong to, as `forward`.
+
+        `shares` `[p]` is how much each picture counts within its finding.
+        """
         readings = torch.einsum("pc,pcg->pg", pooled, self.reading[family[rows], views])
-        total = readings.new_zeros(len(family), len(Severity)).index_add(0, rows, readings)
-        shown = torch.bincount(rows, minlength=len(family)).clamp_min(1)
-        return total / shown[:, None] + self.level_bias[family, level]
+        read = readings.new_zeros(len(family), len(Severity))
+        read = read.index_add(0, rows, readings * shares[:, None])
+        return read + self.level_bias[family, level]
+
+
+def even_shares(rows: Tensor, count: int) -> Tensor:
+    """The same share `[p]` of each picture of a finding; `rows` `[p]` are below `count`."""
+    return 1.0 / torch.bincount(rows, minlength=count)[rows]

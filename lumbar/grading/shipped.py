@@ -39,7 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--output", type=Path, default=STARTER, help="default: %(default)s")
     options = parser.parse_args(arguments)
     try:
-        from lumbar.grading.bundle import Bundle, store_as
+        from lumbar.grading.bundle import Bundle
+        from lumbar.grading.bundle_changes import store_as
 
         text = options.licence.read_text(encoding="utf-8")
         stored = store_as(Bundle.load(options.bundle), options.output, "fp16")

@@ -18,7 +18,9 @@ from typing import Any
 
 from lumbar.domain import CELLS, StudyGrades
 from lumbar.errors import BundleError
-from lumbar.grading.bundle import SELFTEST, Bundle, replace_selftest
+from lumbar.grading.bundle import Bundle
+from lumbar.grading.bundle_changes import replace_selftest
+from lumbar.grading.bundle_files import SELFTEST
 from lumbar.grading.grader import Grader
 from lumbar.grading.landmarks import Landmarks
 from lumbar.grading.shipped import STARTER

@@ -18,7 +18,7 @@ from lumbar.grading.crops import cut_crops
 from lumbar.grading.engine import engine_of, engine_versions, engine_wish
 from lumbar.grading.engine_file import Part, cache_folder, onnx_bytes
 from lumbar.grading.grader import Grader
-from lumbar.grading.infer import crop_logits
+from lumbar.grading.infer import read_crops
 from lumbar.grading.landmarks import Landmark, Landmarks
 from lumbar.imaging.study import Study
 
@@ -69,7 +69,7 @@ def probabilities(
     """Of a network with sharp readings: a trained one tells crops apart, random weights do not."""
     grader = Grader(bundle, engine=engine)._grader
     grader.network.reading.data *= 100
-    logits = crop_logits(grader, **crops, settings=bundle.config.crops)
+    logits = read_crops(grader, **crops, settings=bundle.config.crops).logits
     return calibrated(logits, torch.zeros(len(logits), dtype=torch.long), [Calibration()])
 
 

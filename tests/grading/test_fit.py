@@ -11,9 +11,10 @@ from lumbar.grading.networks import GraderNet
 def gradient(model: GraderNet, pooled: torch.Tensor) -> torch.Tensor:
     """Of findings that all add to the same numbers, which threads would race for."""
     many = len(pooled)
-    same = torch.zeros(many, dtype=torch.long)
+    same, shares = torch.zeros(many, dtype=torch.long), torch.ones(many)
     model.zero_grad()
-    model.grade(pooled, torch.arange(many), same, same, same).logsumexp(1).sum().backward()
+    logits = model.grade(pooled, torch.arange(many), same, same, same, shares)
+    logits.logsumexp(1).sum().backward()
     assert model.reading.grad is not None
     return model.reading.grad.clone()
 

@@ -11,7 +11,8 @@ from safetensors.numpy import load_file
 
 from lumbar.errors import BundleError
 from lumbar.grading import shipped
-from lumbar.grading.bundle import Bundle, store_as, write_bundle
+from lumbar.grading.bundle import Bundle, write_bundle
+from lumbar.grading.bundle_changes import store_as
 from lumbar.grading.grader import Grader
 from lumbar.grading.landmarks import Landmarks
 from lumbar.imaging.study import Study

@@ -1,0 +1,71 @@
+"""What may be done to a bundle after its training: narrower files, another self-test, a choice."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors.torch import load_file, save_file
+
+from lumbar.grading.bundle import Bundle
+from lumbar.grading.bundle_files import (
+    CHOICE,
+    SELFTEST,
+    Precision,
+    draft_of,
+    put_in_place,
+    seal,
+    stored,
+    write_json,
+)
+from lumbar.grading.choice import Choice
+
+__all__ = ["add_choice", "replace_selftest", "store_as"]
+
+
+def store_as(bundle: Bundle, folder: str | Path, precision: Precision) -> Bundle:
+    """A copy of a bundle in `folder` with its matrices in another precision, all else as it was.
+
+    fp16 halves the files and moves probabilities by less than the self-test allows; its name's
+    digest is another one. Complete or not at all; what was in `folder` is replaced.
+    """
+    folder = Path(folder)
+    draft = draft_of(folder)
+    for name in bundle.card["sha256"]:
+        if Path(name).suffix == ".safetensors":
+            save_file(stored(load_file(bundle.path / name), precision), draft / name)
+        else:
+            shutil.copyfile(bundle.path / name, draft / name)
+    seal(draft, {**bundle.card, "stored_as": precision})
+    put_in_place(draft, folder)
+    return Bundle.load(folder)
+
+
+def add_choice(
+    bundle: Bundle,
+    choice: Choice,
+    facts: Mapping[str, Any],
+    selftest: Callable[[Path], Mapping[str, Any]],
+) -> Bundle:
+    """The bundle in its place with a choice among slices (in place of any it had).
+
+    `facts` is what its card then says of it; `selftest` is called with the new bundle and gives the
+    content of selftest.json. Complete or not at all; the name's digest changes.
+    """
+    draft = draft_of(bundle.path)
+    shutil.copytree(bundle.path, draft, dirs_exist_ok=True)
+    save_file({"weight": choice.weight}, draft / CHOICE)
+    card = {**bundle.card, "choice": dict(facts)}
+    seal(draft, card)
+    write_json(draft / SELFTEST, selftest(draft))
+    seal(draft, card)
+    put_in_place(draft, bundle.path)
+    return Bundle.load(bundle.path)
+
+
+def replace_selftest(bundle: Bundle, selftest: Mapping[str, Any]) -> None:
+    """Another selftest.json in a bundle's place; all else, and its name, stay."""
+    write_json(bundle.path / SELFTEST, selftest)
+    seal(bundle.path, bundle.card)

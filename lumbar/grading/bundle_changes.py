@@ -9,9 +9,11 @@ from typing import Any
 
 from safetensors.torch import load_file, save_file
 
+from lumbar.domain import Family
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.bundle_files import (
     CHOICE,
+    CONFIG,
     SELFTEST,
     Precision,
     draft_of,
@@ -20,6 +22,7 @@ from lumbar.grading.bundle_files import (
     stored,
     write_json,
 )
+from lumbar.grading.calibration import Calibration
 from lumbar.grading.choice import Choice
 
 __all__ = ["add_choice", "replace_selftest", "store_as"]
@@ -46,17 +49,23 @@ def store_as(bundle: Bundle, folder: str | Path, precision: Precision) -> Bundle
 def add_choice(
     bundle: Bundle,
     choice: Choice,
+    foraminal: Calibration,
     facts: Mapping[str, Any],
     selftest: Callable[[Path], Mapping[str, Any]],
 ) -> Bundle:
     """The bundle in its place with a choice among slices (in place of any it had).
 
-    `facts` is what its card then says of it; `selftest` is called with the new bundle and gives the
+    `foraminal` is the calibration of the grades that come of it. `facts` is what the card then says
+    of both; `selftest` is called with the new bundle and gives the
     content of selftest.json. Complete or not at all; the name's digest changes.
     """
     draft = draft_of(bundle.path)
     shutil.copytree(bundle.path, draft, dirs_exist_ok=True)
     save_file({"weight": choice.weight}, draft / CHOICE)
+    config = bundle.config.model_dump(mode="json")
+    config["temperatures"][Family.FORAMINAL.value] = foraminal.temperature
+    config["offsets"][Family.FORAMINAL.value] = list(foraminal.offsets)
+    write_json(draft / CONFIG, config)
     card = {**bundle.card, "choice": dict(facts)}
     seal(draft, card)
     write_json(draft / SELFTEST, selftest(draft))

@@ -19,12 +19,14 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
-from lumbar.domain import Family
+from lumbar.domain import Family, Level, View
+from lumbar.grading.calibration import Calibration, fit_calibration
 from lumbar.grading.crops import Crops
 from lumbar.grading.densenet import FEATURES
 from lumbar.grading.landmarks import Landmarks
+from lumbar.grading.networks import GraderNet
 
-__all__ = ["Candidates", "Choice", "fit_choice", "prefer"]
+__all__ = ["Candidates", "Choice", "fit_choice", "fit_located", "prefer"]
 
 FORAMINAL = list(Family).index(Family.FORAMINAL)
 
@@ -68,24 +70,29 @@ def _log(worth: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """A foramen's candidate slices: features `[k, 1024]`, the locator's worth `[k]`, and which of
-    them the reader marked."""
+    """A foramen's candidate slices: features `[k, 1024]` and the locator's worth `[k]` of each.
+
+    `marked` is which of them the reader marked, None where none of them; `label` the grade, -1
+    where there is none.
+    """
 
     pooled: NDArray[np.float32]
     worth: NDArray[np.float64]
-    marked: int
+    marked: int | None
+    level: Level
+    label: int
 
 
-def fit_choice(sets: Sequence[Candidates]) -> Choice | None:
+def fit_choice(foramina: Sequence[Candidates]) -> Choice | None:
     """The choice with the largest likelihood of the readers' marks, less a ridge on its weights.
 
-    None where no set has two candidates: there is nothing to learn from then.
+    None where no foramen has a mark on one of several candidates: nothing can be learned then.
     """
-    sets = [one for one in sets if len(one.worth) > 1]
+    sets = [one for one in foramina if len(one.worth) > 1 and one.marked is not None]
     if not sets:
         return None
-    pooled = torch.from_numpy(np.concatenate([one.pooled for one in sets])).float()
-    worth = _log(torch.from_numpy(np.concatenate([one.worth for one in sets]))).float()
+    pooled, worth, _ = _flat(sets)
+    worth = _log(worth)
     spread = pooled.std(0).clamp_min(1e-3)
     sizes = [len(one.worth) for one in sets]
     marked = torch.tensor([one.marked for one in sets])
@@ -106,6 +113,29 @@ def fit_choice(sets: Sequence[Candidates]) -> Choice | None:
 
         optimiser.step(loss)
     return Choice((weight.detach() / spread).contiguous())
+
+
+def fit_located(grader: GraderNet, choice: Choice, foramina: Sequence[Candidates]) -> Calibration:
+    """The calibration of foraminal grades as they are given: at located points, by shares."""
+    foramina = [one for one in foramina if one.label >= 0]
+    if not foramina:
+        return Calibration()
+    pooled, worth, rows = _flat(foramina)
+    family = torch.full((len(foramina),), FORAMINAL)
+    views = torch.full_like(rows, list(View).index(View.SAGITTAL_T1))
+    level = torch.tensor([one.level.ordinal for one in foramina])
+    with torch.inference_mode():
+        shares = choice.shares(pooled, rows, family, worth)
+        logits = grader.grade(pooled, rows, views, family, level, shares)
+    return fit_calibration(logits, torch.tensor([one.label for one in foramina]))
+
+
+def _flat(foramina: Sequence[Candidates]) -> tuple[Tensor, Tensor, Tensor]:
+    """Features `[p, 1024]`, worth `[p]` and the foramen's number `[p]` of all candidates."""
+    pooled = torch.from_numpy(np.concatenate([one.pooled for one in foramina])).float()
+    worth = torch.from_numpy(np.concatenate([one.worth for one in foramina])).float()
+    sizes = torch.tensor([len(one.worth) for one in foramina])
+    return pooled, worth, torch.arange(len(foramina)).repeat_interleave(sizes)
 
 
 def prefer(

@@ -2,12 +2,13 @@
 
 Which slice a reader marked is in the labels; which one is graded, a bundle must find by itself. An
 actor takes a study through read, decode and locate, and gives the grader's features of every
-candidate slice; the driver fits the choice on them and puts it into the bundle.
+candidate slice; the driver fits the choice on them, and the calibration of the foraminal grades
+that come of it, and puts both into the bundle.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +17,18 @@ import ray
 import torch
 
 from lumbar.config import DataSettings, Recipe
-from lumbar.domain import Family
-from lumbar.errors import FormatError, LumbarError
+from lumbar.domain import Cell, Family, Severity
+from lumbar.errors import BundleError, FormatError, LumbarError
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.bundle_changes import add_choice
-from lumbar.grading.choice import Candidates, Choice, fit_choice
+from lumbar.grading.choice import Candidates, Choice, fit_choice, fit_located
 from lumbar.grading.grader import Grader
-from lumbar.grading.landmarks import Landmarks
+from lumbar.grading.landmarks import Landmark, Landmarks
 from lumbar.grading.recognise import recognise
 from lumbar.grading.store import Part, part_of
 from lumbar.imaging.read import read_study
 from lumbar.imaging.studyfiles import StudyFiles
-from lumbar.imaging.tables import LabelPoint, read_label_points
+from lumbar.imaging.tables import LabelPoint, read_label_points, read_labels
 from lumbar.pipelines.failures import Failure
 from lumbar.pipelines.manifest import list_studies
 from lumbar.pipelines.selftest import make_selftest
@@ -35,17 +36,20 @@ from lumbar.pipelines.stream import stream_actors
 
 __all__ = ["choose", "choose_if_missing"]
 
-Labelled = tuple[StudyFiles, tuple[LabelPoint, ...]]
+Grades = Mapping[Cell, Severity | None]
+Labelled = tuple[StudyFiles, tuple[LabelPoint, ...], Grades]
 
 
 def choose(bundle: Path, source: str | Path, labels: Path, *, trusted: bool) -> dict[str, Any]:
-    """Fit the choice on the patients whom the bundle did not train on; the job's last line.
+    """Fit the choice on the patients whom the bundle kept apart; the job's last line.
 
     Those are the calibration patients of its own recipe, never its held-out fold. Needs a running
-    Ray. Raises BundleError for a bundle without a locator, FormatError where no such patient has a
-    foramen with a label point and two candidate slices.
+    Ray. Raises BundleError for a bundle without a locator or foraminal grades, FormatError where no
+    such patient has a foramen with a label point on one of several candidate slices.
     """
     loaded = Bundle.load(bundle)
+    if loaded.config.locator is None or Family.FORAMINAL not in loaded.config.basis:
+        raise BundleError(f"{bundle}: finds or grades no foramina, so it has no slice to choose")
     studies = _kept_apart(loaded, source, labels, trusted=trusted)
     answers = list(
         stream_actors(
@@ -62,21 +66,27 @@ def choose(bundle: Path, source: str | Path, labels: Path, *, trusted: bool) -> 
     )
     failures = [answer for answer in answers if isinstance(answer, Failure)]
     found = sorted((a for a in answers if not isinstance(a, Failure)), key=lambda a: a[0])
-    sets = [one for _, candidates in found for one in candidates]
-    choice = fit_choice(sets)
+    foramina = [one for _, candidates in found for one in candidates]
+    choice = fit_choice(foramina)
     if choice is None:
         raise FormatError(
             f"{source}: none of the {len(studies)} patients whom {bundle} kept apart has a foramen "
             "with a label point on one of several slices"
         )
+    calibration = fit_located(loaded.grader(), choice, foramina)
     facts = {
         "studies": len(found),
-        "foramina": len(sets),
-        "marked_slice_by_the_locator": _share([(one, None) for one in sets]),
+        "foramina": len(foramina),
+        "marked_slice_by_the_locator": _share([(one, None) for one in foramina]),
         "marked_slice": _across_halves([candidates for _, candidates in found]),
+        "calibration": calibration._asdict(),
     }
-    changed = add_choice(loaded, choice, facts, lambda p: make_selftest(p, given_points=False))
+    changed = add_choice(loaded, choice, calibration, facts, _selftest)
     return {"bundle": changed.name, **facts, "failed": len(failures)}
+
+
+def _selftest(bundle: Path) -> dict[str, Any]:
+    return make_selftest(bundle, given_points=False)
 
 
 def choose_if_missing(recipe: Recipe) -> dict[str, Any]:
@@ -85,8 +95,10 @@ def choose_if_missing(recipe: Recipe) -> dict[str, Any]:
     That is a recipe without `data.input` or a locator, and a root without foramina on stacks.
     """
     path = recipe.folder / "bundle"
+    bundle = Bundle.load(path)
     source, labels = recipe.data.input, recipe.data.labels or recipe.data.input
-    if recipe.locator is None or not source or Bundle.load(path).choice() is not None:
+    able = bundle.config.locator is not None and Family.FORAMINAL in bundle.config.basis
+    if not source or not able or bundle.choice() is not None:
         return {}
     try:
         return {"choice": choose(path, source, Path(labels), trusted=recipe.data.trusted)}
@@ -107,8 +119,9 @@ def _kept_apart(
     points: dict[str, list[LabelPoint]] = {}
     for point in read_label_points(labels / "train_label_coordinates.csv"):
         points.setdefault(point.study_id, []).append(point)
+    grades = read_labels(labels / "train.csv")
     return [
-        (files, tuple(points[files.study_id]))
+        (files, tuple(points[files.study_id]), grades.get(files.study_id, {}))
         for files in list_studies(source, trusted=trusted)
         if files.study_id in points and part_of(files.study_id, data) is Part.CALIBRATION
     ]
@@ -123,25 +136,31 @@ class Chooser:
 
     def __call__(self, labelled: Labelled) -> tuple[str, list[Candidates]] | Failure:
         """A study's foramina with the slices that may show them; no error ends the run."""
-        files, points = labelled
+        files, points, grades = labelled
         try:
             study = read_study(files, recognise=recognise, trusted=self.trusted)
             crops, features = self.grader.candidates(study)
         except (LumbarError, OSError) as error:
             return Failure(files.study_id, files.uri, str(error))
         given = Landmarks.of_labels(study, points).points
-        sets = []
+        foramina = []
         for row, cell in enumerate(crops.cells):
-            mark = given.get(cell)
-            if mark is None or cell.condition.family is not Family.FORAMINAL:
+            if cell.condition.family is not Family.FORAMINAL:
                 continue
             mine = np.flatnonzero(crops.rows == row)
-            theirs = [(m.series.series_id, m.index) for m in (crops.marks[k] for k in mine)]
-            if (mark.series.series_id, mark.index) in theirs:
-                marked = theirs.index((mark.series.series_id, mark.index))
-                worth = np.array([crops.marks[k].worth for k in mine])
-                sets.append(Candidates(features[mine], worth, marked))
-        return files.study_id, sets
+            marks = [crops.marks[k] for k in mine]
+            worth = np.array([mark.worth for mark in marks])
+            grade = grades.get(cell)
+            label = -1 if grade is None else int(grade)
+            marked = _marked(marks, given.get(cell))
+            foramina.append(Candidates(features[mine], worth, marked, cell.level, label))
+        return files.study_id, foramina
+
+
+def _marked(candidates: Sequence[Landmark], given: Landmark | None) -> int | None:
+    slices = [(one.series.series_id, one.index) for one in candidates]
+    reader = None if given is None else (given.series.series_id, given.index)
+    return slices.index(reader) if reader in slices else None
 
 
 def _across_halves(studies: Sequence[Sequence[Candidates]]) -> float | None:
@@ -152,7 +171,11 @@ def _across_halves(studies: Sequence[Sequence[Candidates]]) -> float | None:
 
 
 def _share(pairs: Sequence[tuple[Candidates, Choice | None]]) -> float | None:
-    hits = [_surest(one, choice) == one.marked for one, choice in pairs if len(one.worth) > 1]
+    hits = [
+        _surest(one, choice) == one.marked
+        for one, choice in pairs
+        if len(one.worth) > 1 and one.marked is not None
+    ]
     return round(float(np.mean(hits)), 3) if hits else None
 
 

@@ -11,19 +11,22 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from lumbar.domain import Cell, Condition, Family, Level
+from lumbar.domain import Cell, Condition, Family, Level, View
 from lumbar.errors import BundleError
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.bundle_changes import add_choice
 from lumbar.grading.bundle_files import CHOICE, seal
-from lumbar.grading.choice import Candidates, Choice, fit_choice
+from lumbar.grading.calibration import Calibration
+from lumbar.grading.choice import Candidates, Choice, fit_choice, fit_located
 from lumbar.grading.grader import Grader
 from lumbar.grading.landmarks import Landmark, Landmarks
+from lumbar.grading.networks import GraderNet
 from lumbar.imaging.study import Study
 
 CELL = Cell(Condition.LEFT_NEURAL_FORAMINAL_NARROWING, Level.L4_L5)
 FORAMINAL, CANAL = (list(Family).index(f) for f in (Family.FORAMINAL, Family.CANAL))
 NOTHING = Choice(torch.zeros(1024))
+OTHER = Calibration(1.0, (0.0, 0.5, -0.5))
 
 
 def sets(count: int, seed: int) -> list[Candidates]:
@@ -35,7 +38,8 @@ def sets(count: int, seed: int) -> list[Candidates]:
         pooled[:, :20] = rng.random((4, 20))
         marked = int(rng.integers(4))
         pooled[marked, 7] += 1
-        made.append(Candidates(pooled, 0.5 + rng.random(4) / 2, marked))
+        worth = 0.5 + rng.random(4) / 2
+        made.append(Candidates(pooled, worth, marked, Level.L4_L5, -1))
     return made
 
 
@@ -55,7 +59,28 @@ def test_it_learns_what_tells_the_marked_slice() -> None:
 
 def test_without_several_slices_there_is_nothing_to_learn() -> None:
     assert fit_choice([]) is None
-    assert fit_choice([Candidates(np.zeros((1, 1024), np.float32), np.ones(1), 0)]) is None
+    alone = Candidates(np.zeros((1, 1024), np.float32), np.ones(1), 0, Level.L4_L5, 0)
+    assert fit_choice([alone]) is None
+    assert fit_choice([replace(one, marked=None) for one in sets(3, seed=0)]) is None
+
+
+def test_the_calibration_is_that_of_grades_as_they_are_given() -> None:
+    """Logits that are twice as sure as the labels are halved, and no label changes nothing."""
+    network = GraderNet()
+    view = list(View).index(View.SAGITTAL_T1)
+    network.reading.data.zero_()
+    network.reading.data[FORAMINAL, view, :3] = torch.eye(3) * 8
+    rng = np.random.default_rng(0)
+    foramina = []
+    for one in sets(1000, seed=2):
+        one.pooled[:, :3] = rng.random(3)
+        odds = np.exp(one.pooled[0, :3] * 4)
+        label = int(rng.choice(3, p=odds / odds.sum()))
+        foramina.append(replace(one, label=label))
+    found = fit_located(network, NOTHING, foramina)
+    assert found.temperature == pytest.approx(2, abs=0.3)
+    assert np.abs(found.offsets).max() < 0.2
+    assert fit_located(network, NOTHING, sets(3, seed=0)) == Calibration()
 
 
 def test_shares_are_of_a_findings_own_pictures_and_even_where_there_is_no_choice_to_make() -> None:
@@ -92,7 +117,8 @@ def choosing(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Bundle
     folder = tmp_path_factory.mktemp("choosing") / "bundle"
     shutil.copytree(bundle.path, folder)
     (folder / "LICENCE.txt").write_text("of the weights")
-    return add_choice(Bundle.load(folder), NOTHING, {"studies": 1}, lambda path: {"rows": []})
+    loaded = Bundle.load(folder)
+    return add_choice(loaded, NOTHING, OTHER, {"studies": 1}, lambda path: {"rows": []})
 
 
 def test_the_grade_counts_each_slice_by_its_share(
@@ -141,6 +167,8 @@ def test_located_foramina_have_every_candidate_beside(
 def test_the_bundle_keeps_its_files_and_gets_another_name(choosing: Bundle, bundle: Bundle) -> None:
     assert choosing.name != bundle.name
     assert choosing.card["choice"] == {"studies": 1}
+    assert choosing.calibrations[FORAMINAL] == OTHER
+    assert choosing.calibrations[CANAL] == bundle.calibrations[CANAL]
     assert (choosing.path / "LICENCE.txt").read_text() == "of the weights"
     kept = choosing.choice()
     assert kept is not None

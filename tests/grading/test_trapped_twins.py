@@ -80,11 +80,12 @@ class Twins:
 
     def slices_of(self, cell: Cell) -> Iterator[tuple[float, ...]]:
         """The places of the clean study's slices that a cell's grade is read off."""
-        mark = self.clean.landmarks.points[cell]
-        for view in self.grader.bundle.config.crops.views[cell.condition.family]:
-            place = place_on(self.clean.study, mark, view)
-            for instance in neighbours(place.series, place.index, 1) if place else ():
-                yield place_of(instance)
+        landmarks = self.clean.landmarks
+        for mark in (landmarks.points[cell], *landmarks.beside.get(cell, ())):
+            for view in self.grader.bundle.config.crops.views[cell.condition.family]:
+                place = place_on(self.clean.study, mark, view)
+                for instance in neighbours(place.series, place.index, 1) if place else ():
+                    yield place_of(instance)
 
     def trapped(self, trap: str) -> PhantomStudy:
         if trap in RENDERED_ANEW:
@@ -164,7 +165,7 @@ def test_without_a_view_its_findings_are_not_assessed_and_the_others_stay(
 
 
 def test_where_slices_are_missing_the_findings_of_the_others_stay(twins: Twins) -> None:
-    """A grade is read off up to three slices of two views; those that lost none are the same."""
+    """A grade is read off slices of up to two views; those that lost none are the same."""
     found = twins.trapped_by("missing_slices")
     assert found.graded() == set(CELLS)
     there = {place_of(i) for series in found.study.series for i in series}

@@ -17,7 +17,7 @@ import ray
 import torch
 
 from lumbar.config import DataSettings, Recipe
-from lumbar.domain import Cell, Family, Severity
+from lumbar.domain import Cell, Family, Severity, View
 from lumbar.errors import BundleError, FormatError, LumbarError
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.bundle_changes import add_choice
@@ -44,12 +44,15 @@ def choose(bundle: Path, source: str | Path, labels: Path, *, trusted: bool) -> 
     """Fit the choice on the patients whom the bundle kept apart; the job's last line.
 
     Those are the calibration patients of its own recipe, never its held-out fold. Needs a running
-    Ray. Raises BundleError for a bundle without a locator or foraminal grades, FormatError where no
-    such patient has a foramen with a label point on one of several candidate slices.
+    Ray. Raises BundleError for a bundle that has no slice to choose, FormatError where no such
+    patient has a foramen with a label point on one of several candidate slices.
     """
     loaded = Bundle.load(bundle)
-    if loaded.config.locator is None or Family.FORAMINAL not in loaded.config.basis:
-        raise BundleError(f"{bundle}: finds or grades no foramina, so it has no slice to choose")
+    if not _able(loaded):
+        raise BundleError(
+            f"{bundle}: has no slice to choose: it finds no foramina, grades none, or grades them "
+            "on another view than sagittal T1"
+        )
     studies = _kept_apart(loaded, source, labels, trusted=trusted)
     answers = list(
         stream_actors(
@@ -90,21 +93,32 @@ def _selftest(bundle: Path) -> dict[str, Any]:
 
 
 def choose_if_missing(recipe: Recipe) -> dict[str, Any]:
-    """What `choose` says of a bundle just trained; empty where it has nothing to learn from.
+    """What `choose` says of a bundle just trained; empty where it cannot or need not be done.
 
-    That is a recipe without `data.input` or a locator, and a root without foramina on stacks.
+    It needs the recipe's `data.input`, whose cache may be all that is there; a line says so then.
     """
     path = recipe.folder / "bundle"
     bundle = Bundle.load(path)
     source, labels = recipe.data.input, recipe.data.labels or recipe.data.input
-    able = bundle.config.locator is not None and Family.FORAMINAL in bundle.config.basis
-    if not source or not able or bundle.choice() is not None:
+    if not source or not _able(bundle) or bundle.choice() is not None:
         return {}
     try:
         return {"choice": choose(path, source, Path(labels), trusted=recipe.data.trusted)}
-    except FormatError as error:
-        print(f"choose: {error}: foramina are graded on the slices that the locator names")
+    except (LumbarError, OSError) as error:  # the bundle is whole, and its training took hours
+        print(
+            f"choose: {error}; until jobs/choose.py is run, {path} grades a foramen on the slices "
+            "that its locator names",
+            flush=True,
+        )
         return {}
+
+
+def _able(bundle: Bundle) -> bool:
+    """Whether the bundle locates foramina and grades them, on sagittal T1 alone."""
+    config = bundle.config
+    on = config.crops.views[Family.FORAMINAL]
+    graded = Family.FORAMINAL in config.basis and on == (View.SAGITTAL_T1,)
+    return config.locator is not None and graded
 
 
 def _kept_apart(

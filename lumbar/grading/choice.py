@@ -50,7 +50,10 @@ class Choice:
 
     def scores(self, pooled: Tensor, worth: Tensor) -> Tensor:
         """Log odds `[p]` of candidates by features `[p, 1024]` and worth `[p]`."""
-        return pooled @ self.weight.to(pooled) + _log(worth).to(pooled)
+        read = (pooled * self.weight.to(pooled)).sum(
+            -1
+        )  # a product of matrices may go through bf16
+        return read + _log(worth).to(pooled)
 
     def shares(self, pooled: Tensor, rows: Tensor, family: Tensor, worth: Tensor) -> Tensor:
         """How often each picture `[p]` is the one of its finding; they sum to 1 a finding.

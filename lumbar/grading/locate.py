@@ -120,7 +120,11 @@ class _Search:
                     continue
                 best, *others = (candidates if self.choosing else nearly_the_best)(seen)
                 self._keep(cell, series, best)
-                self.beside[cell] = tuple(one.landmark(cell, series) for one in others)
+                self.beside[cell] = tuple(
+                    one.landmark(cell, series)
+                    for one in others
+                    if one.confidence >= self.settings.min_confidence
+                )
 
     def _foramina_on(
         self, look: SliceMaps, series: Series, side: Side

@@ -31,19 +31,49 @@ def maps_of(canal: list[NDArray[np.float64]], squares_edge: float) -> NDArray[np
     return maps
 
 
-def test_a_recess_is_looked_for_beside_the_canal_of_its_level(
-    located: tuple[Study, Landmarks],
-) -> None:
-    study, truth = located
+def spots_of(truth: Landmarks) -> list[NDArray[np.float64]]:
+    """The canal's true points on the locator's whole square."""
     marks = [truth.points[Cell(Condition.SPINAL_CANAL_STENOSIS, level)] for level in Level]
     rows, columns = marks[0].instance.shape
     longest = max(rows, columns)
-    spots = [
+    return [
         (np.array(m.point_px) - np.array([columns - 1, rows - 1]) / 2) * SETTINGS.size_px / longest
         + (SETTINGS.size_px - 1) / 2
         for m in marks
     ]
-    maps = maps_of(spots, SETTINGS.axial_field_mm)
+
+
+def test_a_slice_that_shows_no_foramen_for_sure_is_no_candidate(
+    located: tuple[Study, Landmarks],
+) -> None:
+    """Every second slice holds a fifth of its map at the peak: a likely place, and too unsure."""
+    study, truth = located
+    sure = maps_of(spots_of(truth), SETTINGS.axial_field_mm)
+    sure[5:10] = sure[:5]
+    unsure = sure.copy()
+    unsure[5:10] = np.where(sure[5:10] == 0, np.log(0.2), np.log(0.8 / (EDGE**2 - 1)))
+
+    def heat_maps(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+        return np.stack([(sure, unsure)[k % 2] for k in range(len(pictures))])
+
+    found, strict = (
+        locate(
+            study, heat_maps, SETTINGS.model_copy(update={"min_confidence": least}), choosing=True
+        )
+        for least in (0.0, 0.5)
+    )
+    worst = [
+        min(mark.confidence for marks in one.beside.values() for mark in marks)
+        for one in (found, strict)
+    ]
+    assert worst[0] < 0.5 <= worst[1]
+
+
+def test_a_recess_is_looked_for_beside_the_canal_of_its_level(
+    located: tuple[Study, Landmarks],
+) -> None:
+    study, truth = located
+    maps = maps_of(spots_of(truth), SETTINGS.axial_field_mm)
     found = locate(study, lambda pictures: np.stack(len(pictures) * [maps]), SETTINGS)
     placed = 0
     for side in Side:

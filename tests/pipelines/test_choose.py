@@ -28,12 +28,14 @@ def keeping_apart(bundle: Path, folder: Path, share: float) -> Path:
     return folder
 
 
-def test_a_bundle_learns_from_the_patients_it_kept_apart(
+def test_after_a_training_a_bundle_learns_once_from_the_patients_it_kept_apart(
     local_ray: None, cohort: Path, bundle: Path, tmp_path: Path
 ) -> None:
-    path = keeping_apart(bundle, tmp_path / "bundle", 0.999)
+    path = keeping_apart(bundle, tmp_path / "trained" / "bundle", 0.999)
     before = Bundle.load(path)
-    told = choose(path, cohort, cohort, trusted=True)
+    data = DataSettings(input=str(cohort), trusted=True)
+    recipe = Recipe(name="trained", runs=str(tmp_path), data=data)
+    told = choose_if_missing(recipe)["choice"]
     after = Bundle.load(path)
     assert told["studies"] == 3
     assert 0 < told["foramina"] <= 30
@@ -42,6 +44,7 @@ def test_a_bundle_learns_from_the_patients_it_kept_apart(
     assert after.choice() is not None
     assert after.card["choice"]["foramina"] == told["foramina"]
     run_selftest(Grader(after))
+    assert choose_if_missing(recipe) == {}
 
 
 def test_without_such_patients_the_bundle_stays_as_it_was(
@@ -62,17 +65,6 @@ def test_after_a_training_whose_images_are_gone_the_bundle_stays_whole(
     assert choose_if_missing(recipe) == {}
     assert "until jobs/choose.py is run" in capsys.readouterr().out
     assert Bundle.load(recipe.folder / "bundle").choice() is None
-
-
-def test_after_a_training_the_bundle_learns_to_choose_once(
-    local_ray: None, cohort: Path, bundle: Path, tmp_path: Path
-) -> None:
-    keeping_apart(bundle, tmp_path / "trained" / "bundle", 0.999)
-    data = DataSettings(input=str(cohort), trusted=True)
-    recipe = Recipe(name="trained", runs=str(tmp_path), data=data)
-    told = choose_if_missing(recipe)
-    assert told["choice"]["studies"] == 3
-    assert choose_if_missing(recipe) == {}
 
 
 def test_a_bundle_without_a_locator_has_nothing_to_choose(

@@ -54,7 +54,7 @@ class EngineGrader(nn.Module):
 
     def __init__(self, network: GraderNet, size_px: int, digest: str, build: Build) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.grade = network, network.grade
         part = Part("grader", Pooled(network), size_px, digest)
         pictures = _drawn(size_px, len(Family) * len(View), network.level_bias.device)
         self.engine, self.difference = _checked(part, build, pictures, self._probabilities)
@@ -62,18 +62,6 @@ class EngineGrader(nn.Module):
     def features(self, pictures: Tensor) -> Tensor:
         """Features `[p, 1024]`, as GraderNet's."""
         return self.engine(standardise(pictures))
-
-    def grade(
-        self,
-        pooled: Tensor,
-        rows: Tensor,
-        views: Tensor,
-        family: Tensor,
-        level: Tensor,
-        shares: Tensor,
-    ) -> Tensor:
-        """Logits `[n, 3]`, as GraderNet's."""
-        return self.network.grade(pooled, rows, views, family, level, shares)
 
     def _probabilities(self, pooled: Tensor) -> Tensor:
         """What every family would read on every view."""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from lumbar.config import CropSettings
 from lumbar.domain import Family, View
 from lumbar.grading.augment import cut, plain_maps, shifted_maps
 from lumbar.grading.choice import Choice
+from lumbar.grading.engine_networks import EngineGrader
 from lumbar.grading.fit import autocast
-from lumbar.grading.networks import even_shares
+from lumbar.grading.networks import GraderNet, even_shares
 
 __all__ = ["Read", "Reader", "crop_features", "mirror", "read_crops"]
 
@@ -29,25 +29,7 @@ def mirror(pictures: Tensor, views: Tensor) -> Tensor:
     return torch.where(axial, pictures.flip(3), pictures.flip(1))
 
 
-class Reader(Protocol):
-    """A grader's network, on an engine or not."""
-
-    def features(self, pictures: Tensor) -> Tensor:
-        """As GraderNet's."""
-
-    def grade(
-        self,
-        pooled: Tensor,
-        rows: Tensor,
-        views: Tensor,
-        family: Tensor,
-        level: Tensor,
-        shares: Tensor,
-    ) -> Tensor:
-        """As GraderNet's."""
-
-    def parameters(self) -> Iterator[nn.Parameter]:
-        """As any module's."""
+Reader = GraderNet | EngineGrader
 
 
 class Read(NamedTuple):

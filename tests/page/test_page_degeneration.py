@@ -218,10 +218,10 @@ def test_an_upload_that_did_not_arrive_can_be_sent_again(opened: Page, scan: Exa
 def test_a_study_that_was_erased_meanwhile_says_so(opened: Page, scan: Example) -> None:
     upload(opened, scan.dicom)
     place = opened.evaluate("location.hash")
-    opened.evaluate(
-        "id => fetch(`/api/v1/jobs/${id}`, { method: 'DELETE' })", place.removeprefix("#/jobs/")
-    )
+    erase = "id => fetch(`/api/v1/jobs/${id}`, { method: 'DELETE' }).then(({ ok }) => ok)"
+    assert opened.evaluate(erase, place.removeprefix("#/jobs/"))
     opened.get_by_role("link", name="Back", exact=True).click()
+    expect(opened.get_by_role("heading", name="Grade a lumbar spine MRI")).to_be_visible()
     opened.evaluate("place => { location.hash = place; }", place)
     expect(opened.get_by_role("heading", name="Not graded")).to_be_visible()
     expect(opened.get_by_role("alert")).to_contain_text("erased")

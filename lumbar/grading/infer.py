@@ -13,6 +13,7 @@ from lumbar.config import CropSettings
 from lumbar.domain import Family, View
 from lumbar.grading.augment import cut, plain_maps, shifted_maps
 from lumbar.grading.choice import Choice
+from lumbar.grading.densenet import FEATURES
 from lumbar.grading.engine_networks import EngineGrader
 from lumbar.grading.fit import autocast
 from lumbar.grading.networks import GraderNet, even_shares
@@ -88,6 +89,8 @@ def crop_features(
     model: Reader, pictures: NDArray[np.uint8], settings: CropSettings
 ) -> NDArray[np.float32]:
     """Features `[p, 1024]` of cached pictures `[p, 3, s, s]`, one look at each."""
+    if not len(pictures):
+        return np.zeros((0, FEATURES), np.float32)
     device = next(model.parameters()).device
     shown = torch.from_numpy(pictures).to(device)
     with torch.inference_mode():

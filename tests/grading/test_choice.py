@@ -83,6 +83,12 @@ def test_the_calibration_is_that_of_grades_as_they_are_given() -> None:
     assert fit_located(network, NOTHING, sets(3, seed=0)) == Calibration()
 
 
+def test_a_study_on_which_nothing_was_found_has_no_candidate(bundle: Bundle) -> None:
+    crops, features = Grader(bundle).candidates(Study("nothing", ()))
+    assert not crops.cells
+    assert features.shape == (0, 1024)
+
+
 def test_shares_are_of_a_findings_own_pictures_and_even_where_there_is_no_choice_to_make() -> None:
     rows, family = torch.tensor([0, 0, 1, 1, 1]), torch.tensor([CANAL, FORAMINAL])
     worth = torch.tensor([1.0, 0.1, 0.2, 0.4, 0.2])

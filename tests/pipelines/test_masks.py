@@ -38,6 +38,14 @@ def test_the_lowest_disc_under_a_vertebra_is_l5_s1() -> None:
     np.testing.assert_allclose(rows, [30 + 70 * n + 62 for n in range(2, 7)], atol=1)
 
 
+def test_a_disc_thicker_than_its_vertebra_is_looked_for_counts_too() -> None:
+    mask = spine()
+    lowest = 30 + 70 * 6 + 55
+    mask[lowest : lowest + 45, 230:310] = DISC
+    mask[lowest + 45 :, 230:310] = 0
+    assert discs_of(mask)[-1].centre_px[1] == pytest.approx(lowest + 22, abs=1)
+
+
 def test_a_disc_has_its_thickness_and_its_point_in_the_canal() -> None:
     disc = discs_of(spine())[-1]
     assert disc.height_px == pytest.approx(15, abs=1)

@@ -24,6 +24,8 @@ With data.input and a locator, the bundle then learns which slice to grade a for
 jobs/choose.py does.
 A recipe with a `views` section trains the classifier of bare pictures instead, and writes
   views.safetensors, views.json    its weights and card, history.jsonl
+One with a `whole` section trains the network over whole slices that ours is compared with, and
+writes history.jsonl and validation.csv.
 A run that was killed goes on from its last checkpoint when it is started again under its name.
 Any setting of the recipe may be given as --section.field value.
 
@@ -47,7 +49,7 @@ def parser() -> ArgumentParser:
 
 
 def main(arguments: Namespace) -> dict[str, Any]:
-    """Prepare where there is no cache yet, train, in one Ray session; views need no Ray."""
+    """Prepare where there is no cache yet, train, in one Ray session; views and whole need none."""
     from lumbar.config import load_recipe, parse_overrides
     from lumbar.pipelines.session import ray_session
 
@@ -56,6 +58,10 @@ def main(arguments: Namespace) -> dict[str, Any]:
         from lumbar.pipelines.train_views import train_views
 
         return train_views(recipe)
+    if recipe.whole is not None:
+        from lumbar.pipelines.train_whole import train_whole
+
+        return train_whole(recipe)
     with ray_session(worker_output=False):
         from lumbar.pipelines.choose import choose_if_missing
         from lumbar.pipelines.prepare import prepare_if_missing

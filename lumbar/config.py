@@ -28,6 +28,7 @@ __all__ = [
     "PhantomSettings",
     "Recipe",
     "ViewSettings",
+    "WholeSettings",
     "WorkerSettings",
     "explained",
     "load_recipe",
@@ -215,6 +216,23 @@ class ViewSettings(Optimisation):
     augmentation: Augmentation = Augmentation(scale=0.2, rotation_deg=8, shift=0.07, contrast=0.2)
 
 
+class WholeSettings(Optimisation):
+    """One network over whole slices, 25 answers at once: what graders of crops are compared with.
+
+    The defaults are the best of the 24 settings of `jobs/configs/grid.yaml`, as reported by the
+    prototype that they come from.
+    """
+
+    size_px: Positive = 256
+    channels: Positive = 15
+    """Slices of a study in the order of their names; more are left out, fewer leave black ones."""
+    dropout: Share = 0.2
+    epochs: Positive = 50
+    learning_rate: float = Field(default=1e-5, gt=0)
+    schedule: Literal["constant", "one_cycle"] = "constant"
+    ema: Share = 0.0
+
+
 class WorkerSettings(Section):
     """What a training run takes of the cluster."""
 
@@ -241,6 +259,8 @@ class Recipe(Section):
     grader: GraderSettings = GraderSettings()
     views: ViewSettings | None = None
     """Given: the view classifier is trained, and neither locator nor grader."""
+    whole: WholeSettings | None = None
+    """Given: the network over whole slices is trained, for comparison, and no bundle."""
     workers: WorkerSettings = WorkerSettings()
 
     def without_places(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from lumbar.pipelines.selftest import make_selftest
 from lumbar.reports.predictions import Predictions as Answers
 from lumbar.reports.submission import write_rows
 
-__all__ = ["RESULT", "held_out_figures", "write_results"]
+__all__ = ["RESULT", "held_out_figures", "write_results", "write_validation"]
 
 RESULT = "result.json"
 """Written last: a run folder with it is finished."""
@@ -47,14 +48,7 @@ def write_results(
         _card(recipe, learned.families, figures),
         lambda draft: make_selftest(draft, given_points=learned.locator is None),
     )
-    studies, shares, _ = learned.held_out.table()
-    weighted = np.where(np.isnan(shares), learned.prior, tilt(shares))
-    rows = (
-        (cell.row_id(study_id), *map(float, answer))
-        for study_id, answers in zip(studies, weighted, strict=True)
-        for cell, answer in zip(CELLS, answers, strict=True)
-    )
-    write_rows(rows, recipe.folder / "validation.csv")  # type: ignore[arg-type]
+    write_validation(recipe.folder, learned.held_out, learned.prior)
     result = {
         "epochs": len(history),
         "samples_seen": dict(samples_seen),
@@ -68,6 +62,22 @@ def write_results(
     }
     write_json(recipe.folder / RESULT, result)
     return result
+
+
+def write_validation(
+    folder: Path, held_out: Predictions, prior: NDArray[np.float64] | None = None
+) -> None:
+    """Write `validation.csv`: 25 rows a study, the weighted `prior` `[25, 3]` for absent cells."""
+    studies, shares, _ = held_out.table()
+    weighted = tilt(shares)
+    if prior is not None:
+        weighted = np.where(np.isnan(shares), prior, weighted)
+    rows = (
+        (cell.row_id(study_id), *map(float, answer))
+        for study_id, answers in zip(studies, weighted, strict=True)
+        for cell, answer in zip(CELLS, answers, strict=True)
+    )
+    write_rows(rows, folder / "validation.csv")  # type: ignore[arg-type]
 
 
 def held_out_figures(held_out: Predictions) -> dict[str, Any]:

@@ -7,19 +7,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
-from torch import nn
 
 from lumbar.config import Recipe
-from lumbar.grading.fit import Place, fit, pick_precision
 from lumbar.grading.recognise import write_weights
 from lumbar.grading.store import Part
 from lumbar.grading.view_task import ShownPicture, ViewStore, ViewTask
-from lumbar.pipelines.history import progress_line, write_history
+from lumbar.pipelines.fit_here import fit_here
 from lumbar.pipelines.output import read_json, whole_file, write_json
 from lumbar.pipelines.package_pictures import TRAINED_ON
 from lumbar.pipelines.results import RESULT
@@ -28,7 +25,7 @@ from lumbar.pipelines.view_pictures import learned_pictures
 
 __all__ = ["gathered", "train_views"]
 
-STATE, PICTURES = "state.pt", "pictures.npz"
+PICTURES = "pictures.npz"
 
 
 def train_views(recipe: Recipe) -> dict[str, Any]:
@@ -44,10 +41,9 @@ def train_views(recipe: Recipe) -> dict[str, Any]:
     result = read_json(recipe.folder / RESULT)
     if result is not None:
         return {**result, "finished_before": True}
-    torch.set_num_threads(recipe.workers.threads)
     store = gathered(recipe)
     task = ViewTask(recipe, store)
-    model = _fitted(recipe, task)
+    model = fit_here(recipe, task, recipe.views)
     counts = Counter(store.sources[row] for row in store.where(recipe, Part.TRAINING).tolist())
     figures = dict(task.validate(model))
     write_weights(recipe.folder, model, _card(recipe, counts, figures))
@@ -85,26 +81,6 @@ def gathered(recipe: Recipe) -> ViewStore:
             strict=True,
         )
         return ViewStore.of([ShownPicture(*row) for row in rows])
-
-
-def _fitted(recipe: Recipe, task: ViewTask) -> nn.Module:
-    assert recipe.views is not None
-    device = torch.device("cuda" if recipe.workers.gpu else "cpu")
-    path = recipe.folder / STATE
-    saved = torch.load(path, weights_only=True) if path.is_file() else None
-    history: list[dict[str, Any]] = [] if saved is None else saved.pop("history")
-    epochs = {task.name: recipe.views.epochs}
-
-    def on_epoch(record: dict[str, Any], state: Callable[[], dict[str, Any]]) -> None:
-        history.append(record)
-        with whole_file(path) as draft:
-            torch.save({**state(), "history": history}, draft)
-        write_history(recipe.folder, history)
-        print(progress_line(record, epochs), flush=True)
-
-    bf16 = pick_precision(recipe.workers.precision, device)
-    place = Place(device=device, bf16=bf16, checkpoint=saved)
-    return fit(task, recipe.views, recipe.seed, place, on_epoch)
 
 
 def _card(

@@ -68,11 +68,13 @@ def write_rows(rows: Iterable[SubmissionRow], path: Path) -> None:
         writer.writerows(rows)
 
 
-def read_submission(path: Path) -> tuple[tuple[str, ...], NDArray[np.float64]]:
+def read_submission(
+    path: Path, *, partial: bool = False
+) -> tuple[tuple[str, ...], NDArray[np.float64]]:
     """Study ids and weighted shares `[n, 25, 3]` of a submission (.csv or .csv.gz).
 
-    Raises FormatError, naming the row, for an unknown cell, a cell missing or given twice, and
-    for shares that are not finite, below 0 or all 0.
+    Raises FormatError, naming the row, for an unknown cell, a cell missing (NaN where `partial`)
+    or given twice, and for shares that are not finite, below 0 or all 0.
     """
     shares: dict[str, NDArray[np.float64]] = {}
     with _text(Path(path)) as file:
@@ -85,7 +87,8 @@ def read_submission(path: Path) -> tuple[tuple[str, ...], NDArray[np.float64]]:
             if not np.isnan(study[cell]).all():
                 raise FormatError(f"{path}: row {row['row_id']} is there twice")
             study[cell] = _shares(row, path)
-    _refuse_missing(shares, path)
+    if not partial:
+        _refuse_missing(shares, path)
     return tuple(shares), np.array(list(shares.values())).reshape(-1, len(CELLS), 3)
 
 

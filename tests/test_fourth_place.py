@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import csv
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from lumbar.domain import CELLS, Severity
 from lumbar.grading.rules import Rule
 from lumbar.imaging.tables import read_labels
 from lumbar.pipelines.evaluate import evaluate
 from lumbar.reports.predictions import Predictions
+from lumbar.reports.submission import read_submission
 
 FILES = ("sagittal1_s1_swint", "sagittal2_swint", "axial_baseline")
-INDEX = {cell.column: number for number, cell in enumerate(CELLS)}
 
 # n, majority, weighted log loss, then accuracy, balanced accuracy, kappa, severe recall by the
 # tilted and by the untilted rule, as published notes and an independent count have them.
@@ -39,11 +37,8 @@ def metrics(lumbar_data: Path) -> dict[Rule, dict[str, Any]]:
     shares = {study_id: np.full((25, 3), np.nan) for study_id in truth}
     for name in FILES:
         path = lumbar_data / "results" / f"challenge_4th_oof_{name}.csv"
-        with path.open(newline="") as file:
-            for row in csv.DictReader(file):
-                study_id, column = row["row_id"].split("_", 1)
-                told = [float(row[severity.column]) for severity in Severity]
-                shares[study_id][INDEX[column]] = told
+        for study_id, weighted in zip(*read_submission(path, partial=True), strict=True):
+            shares[study_id] = np.where(np.isnan(weighted), shares[study_id], weighted)
     predictions = Predictions(tuple(shares), np.array(list(shares.values())))
     return {rule: evaluate(predictions, truth, rule) for rule in Rule}
 

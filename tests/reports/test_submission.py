@@ -84,6 +84,12 @@ def test_a_broken_submission_is_refused_with_its_row(path: Path, change, message
         read_submission(path)
 
 
+def test_rows_may_be_missing_where_that_is_asked_for(path: Path) -> None:
+    path.write_text("\n".join(path.read_text().splitlines()[:-1]))
+    _, shares = read_submission(path, partial=True)
+    assert np.argwhere(np.isnan(shares).any(2)).tolist() == [[1, 24]]
+
+
 def test_both_files_give_the_same_predictions(
     grades: list[StudyGrades], path: Path, tmp_path: Path
 ) -> None:

@@ -1,10 +1,15 @@
-"""One seed gives one result, whatever the threads do."""
+"""One seed gives one result, whatever the threads do and wherever a training was stopped."""
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
+from typing import Any
+
 import torch
 
-from lumbar.grading.fit import repeatable
+from lumbar.config import Optimisation
+from lumbar.grading.fit import Place, fit, repeatable
 from lumbar.grading.networks import GraderNet
 
 
@@ -31,3 +36,44 @@ def test_outside_of_training_nothing_is_changed() -> None:
     with repeatable(torch.device("cpu")):
         assert torch.are_deterministic_algorithms_enabled()
     assert not torch.are_deterministic_algorithms_enabled()
+
+
+class Slope:
+    """The smallest task: a line through noise, its rows shifted anew by each epoch's seed."""
+
+    name = "slope"
+
+    def network(self) -> torch.nn.Module:
+        return torch.nn.Sequential(
+            torch.nn.Linear(1, 8), torch.nn.Dropout(0.3), torch.nn.Linear(8, 1)
+        )
+
+    def rows(self) -> int:
+        return 64
+
+    def loss(
+        self, model: torch.nn.Module, rows: torch.Tensor, generator: torch.Generator
+    ) -> torch.Tensor:
+        x = rows[:, None] / 64 + torch.rand(len(rows), 1, generator=generator)
+        return (model(x) - 3 * x).square().mean()
+
+    def validate(self, model: torch.nn.Module) -> dict[str, float]:
+        return {"at_one": float(model(torch.ones(1, 1)))}
+
+
+def test_a_training_that_goes_on_from_a_state_ends_as_one_that_was_never_stopped() -> None:
+    settings = Optimisation(epochs=3, batch_size=16, ema=0.9)
+    states: list[dict[str, Any]] = []
+    records: list[dict[str, Any]] = []
+
+    def kept(record: dict[str, Any], state: Callable[[], dict[str, Any]]) -> None:
+        records.append(record)
+        states.append(copy.deepcopy(state()))
+
+    whole = fit(Slope(), settings, 5, Place(), kept).state_dict()
+    later: list[dict[str, Any]] = []
+    place = Place(checkpoint=states[0])
+    resumed = fit(Slope(), settings, 5, place, lambda record, _: later.append(record)).state_dict()
+    assert [record["epoch"] for record in later] == [2, 3]
+    assert [one["train_loss"] for one in later] == [one["train_loss"] for one in records[1:]]
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)

@@ -50,5 +50,5 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def local_ray() -> Iterator[None]:
     """A local Ray of two cores; the jobs' own sessions inside it start no other."""
-    with ray_session(num_cpus=2, object_store_mb=150, worker_output=False):
+    with ray_session(num_cpus=2, object_store_mb=150, dashboard=False, worker_output=False):
         yield

@@ -155,20 +155,26 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture(scope="module")
-def trained(cluster: Cluster, cohort: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of the run that a submitted train job wrote: a grader's, for given points."""
-    runs = tmp_path_factory.mktemp("runs")
-    recipe = ["jobs/configs/ci.yaml", "--data.input", str(cohort), "--runs", str(runs)]
+def test_a_submitted_job_works_with_the_code_of_its_folder(
+    cluster: Cluster, cohort: Path, tmp_path: Path
+) -> None:
+    manifest = tmp_path / "manifest.parquet"
+    command = ["jobs/index.py", "--input", str(cohort), "--output", str(manifest)]
+    done = cluster.submit(sys.executable, *command, token=cluster.token)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
+    assert pq.read_table(manifest).num_rows == 8
+
+
+@pytest.mark.nightly
+def test_a_submitted_train_job_writes_a_bundle(
+    cluster: Cluster, cohort: Path, tmp_path: Path
+) -> None:
+    recipe = ["jobs/configs/ci.yaml", "--data.input", str(cohort), "--runs", str(tmp_path)]
     recipe += ["--locator", "null"]
     done = cluster.submit(sys.executable, "jobs/train.py", *recipe, token=cluster.token)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-2000:]
-    return runs / "ci"
-
-
-def test_a_submitted_train_job_writes_a_bundle(trained: Path) -> None:
-    assert (trained / "bundle" / "grader.safetensors").is_file()
-    assert (trained / "history.jsonl").is_file()
+    assert (tmp_path / "ci" / "bundle" / "grader.safetensors").is_file()
+    assert (tmp_path / "ci" / "history.jsonl").is_file()
 
 
 @pytest.mark.nightly

@@ -174,11 +174,19 @@ class LocatorSettings(Optimisation):
 
     size_px: Positive = 128
     """Edge of the network's input; the heat map is a quarter of it."""
+    closer: float = Field(default=0.0, ge=0, lt=1)
+    """Share of a sagittal slice's edge that a second look shows, round what the first one found;
+    0: one look."""
     axial_field_mm: float = Field(default=110.0, gt=0)
     sigma_px: float = Field(default=1.0, gt=0)
     """Width of a target's blob in heat-map pixels."""
     min_confidence: Share = 0.15
     """A level whose heat map holds less than this near its peak is not assessed."""
+
+    @property
+    def cached_px(self) -> int:
+        """Edge of a cached picture: fine enough that a closer look has `size_px` pixels of it."""
+        return round(self.size_px / self.closer) if self.closer else self.size_px
 
 
 class GraderSettings(Optimisation):

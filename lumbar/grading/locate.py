@@ -19,11 +19,13 @@ from lumbar.domain import CELLS, Cell, Condition, Family, Level, LevelNumbering,
 from lumbar.grading.crops import COVER_MM, covering
 from lumbar.grading.landmarks import Landmark, Landmarks, Unplaced
 from lumbar.grading.likeness import looks_foreign
-from lumbar.grading.looks import GAP, HeatMaps, SliceMaps, look_at
-from lumbar.grading.pictures import axial_square, map_of, picture
+from lumbar.grading.looks import GAP, Chain, HeatMaps, SliceMaps, look_at, look_closer, near
+from lumbar.grading.networks import CANAL_MAPS, FORAMINAL_MAPS
+from lumbar.grading.pictures import map_of, picture
 from lumbar.grading.sights import Sight, candidates, nearly_the_best
 from lumbar.grading.unplaced import lone_foramina, lone_recesses
 from lumbar.imaging.look import undecided
+from lumbar.imaging.resample import square_on
 from lumbar.imaging.study import Instance, Series, Study
 
 __all__ = ["locate"]
@@ -87,14 +89,15 @@ class _Search:
         if not looks:
             self._miss(Family.CANAL, "the sagittal T2 slices are empty or without contrast")
             return
-        found = [(look, look.chain(slice(0, 5))) for look in looks]
-        look, spots = max(found, key=lambda pair: sum(c for _, c in pair[1]))
-        alone = look.maps[:5].reshape(5, -1).argmax(axis=1) // look.maps.shape[-1]
-        agreed = [abs(row - spot[1] / 4) < GAP for row, (spot, _) in zip(alone, spots, strict=True)]
+        first = max((look.chain(CANAL_MAPS) for look in looks), key=lambda chain: chain.confidence)
+        maps = first.look.maps[CANAL_MAPS]
+        alone = maps.reshape(len(maps), -1).argmax(axis=1) // maps.shape[-1]
+        agreed = [abs(row - s[1] / 4) < GAP for row, (s, _) in zip(alone, first.spots, strict=True)]
         self.numbering = LevelNumbering.CERTAIN if all(agreed) else LevelNumbering.UNCERTAIN
-        for level, (spot, confidence) in zip(Level, spots, strict=True):
+        (chain,) = look_closer(series, [first], CANAL_MAPS, self.heat_maps, self.settings)
+        for level, (spot, confidence) in zip(Level, chain.spots, strict=True):
             cell = Cell(Condition.SPINAL_CANAL_STENOSIS, level)
-            self._keep(cell, series, Sight(1.0, look, spot, confidence))
+            self._keep(cell, series, Sight(1.0, chain.look, spot, confidence))
 
     def _foramina(self) -> None:
         series = self._first(View.SAGITTAL_T1, Family.FORAMINAL)
@@ -104,15 +107,15 @@ class _Search:
         if len(series) == 1 and not known:
             self._leave(lone_foramina(series, self.heat_maps, self.settings), Family.FORAMINAL)
             return
-        looks = self._look(series, range(len(series)))
+        chains = self._foramina_on(series)
         missed = "no sagittal T1 slice shows the {} foramina" if known else _SIDE_UNKNOWN
         for side in Side:
             condition = Condition.of(Family.FORAMINAL, side)
             sights: dict[Level, list[Sight]] = {level: [] for level in Level}
-            for look in looks:
-                for level, spot, confidence in self._foramina_on(look, series, side):
-                    worth = confidence * self._laterality(series, look, side, level)
-                    sights[level].append(Sight(worth, look, spot, confidence))
+            for chain in chains:
+                for level, (spot, confidence) in zip(Level, chain.spots, strict=True):
+                    worth = confidence * self._laterality(series, chain.look, side, level)
+                    sights[level].append(Sight(worth, chain.look, spot, confidence))
             for level, seen in sights.items():
                 cell = Cell(condition, level)
                 if not any(one.worth for one in seen):
@@ -126,24 +129,28 @@ class _Search:
                     if one.confidence >= self.settings.min_confidence
                 )
 
-    def _foramina_on(
-        self, look: SliceMaps, series: Series, side: Side
-    ) -> Iterable[tuple[Level, Array, float]]:
-        if all(self._laterality(series, look, side, level) == 0 for level in Level):
-            return []
-        maps = slice(5, 10)
-        prior = np.zeros_like(look.maps[maps])
+    def _foramina_on(self, series: Series) -> list[Chain]:
+        """The foramina of every slice that may show a side's."""
+        looks = self._look(series, range(len(series)))
+        seen = [
+            look
+            for look in looks
+            if any(self._laterality(series, look, side, level) for side in Side for level in Level)
+        ]
+        chains = [look.chain(FORAMINAL_MAPS, self._beside_the_canal(look, series)) for look in seen]
+        return look_closer(series, chains, FORAMINAL_MAPS, self.heat_maps, self.settings)
+
+    def _beside_the_canal(self, look: SliceMaps, series: Series) -> Array:
+        """Where foramina may lie on a slice by the canal's points, as far as they are known."""
+        prior = np.zeros_like(look.maps[FORAMINAL_MAPS])
+        plane = series.instances[look.index].plane
+        pixel_mm = look.square.field_mm / look.square.size_px
         for level in Level:
             canal = self._canal_mm(level)
-            plane = series.instances[look.index].plane
             if canal is not None and plane is not None:
-                near = look.square.from_picture(plane.to_pixel(canal))
-                pixel_mm = look.square.field_mm / look.square.size_px
-                prior[level.ordinal] = _near(near, FORAMEN_LEVEL_MM / pixel_mm, prior.shape[-1])
-        return [
-            (level, spot, confidence)
-            for level, (spot, confidence) in zip(Level, look.chain(maps, prior), strict=True)
-        ]
+                beside = look.square.from_picture(plane.to_pixel(canal))
+                prior[level.ordinal] = near(beside, FORAMEN_LEVEL_MM / pixel_mm, prior.shape[-1])
+        return prior
 
     def _laterality(self, series: Series, look: SliceMaps, side: Side, level: Level) -> float:
         """How well a slice's distance from the mid-line fits a side's foramina, 0..1."""
@@ -199,8 +206,9 @@ class _Search:
         series, index = found
         instance = series.instances[index]
         assert instance.plane is not None
-        centre = instance.plane.to_pixel(canal)
-        square = axial_square(instance, (centre[0], centre[1]), self.settings)
+        column, row = instance.plane.to_pixel(canal)
+        field_mm, size_px = self.settings.axial_field_mm, self.settings.size_px
+        square = square_on(instance, (column, row), field_mm, size_px)
         shown = picture(instance, square)
         if shown is None:
             self._give_up(cells.values(), "the axial slice is empty or without contrast")
@@ -210,7 +218,7 @@ class _Search:
         for side, cell in cells.items():
             lateral = RECESS_MM if side is Side.LEFT else -RECESS_MM
             beside = instance.plane.to_pixel(canal + np.array([lateral, 0.0, 0.0]))
-            prior = _near(square.from_picture(beside), spread, look.maps.shape[-1])
+            prior = near(square.from_picture(beside), spread, look.maps.shape[-1])
             self._keep(cell, series, Sight(1.0, look, *look.highest(map_of(cell), prior)))
 
     def _look(self, series: Series, indices: Iterable[int]) -> list[SliceMaps]:
@@ -261,13 +269,6 @@ def _middle(slices: int) -> range:
     """Indices of the middle slices, the same of a stack and of its mirror image."""
     reach = MIDDLE_SLICES // 2
     return range(max((slices - 1) // 2 - reach, 0), min(slices // 2 + reach + 1, slices))
-
-
-def _near(point: Array, spread: float, size: int) -> Array:
-    """Log of a Gaussian `[size, size]` round a point given in picture pixels."""
-    steps = (np.arange(size) + 0.5) * 4 - 0.5
-    square = (steps[None, :] - point[0]) ** 2 + (steps[:, None] - point[1]) ** 2
-    return np.asarray(-square / (2 * spread**2))
 
 
 def _told(series: Series) -> bool:

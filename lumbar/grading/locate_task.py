@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from lumbar.config import LocatorSettings, Recipe
 from lumbar.grading.augment import contrast, cut, move_points, plain_maps, random_maps
 from lumbar.grading.heatmaps import targets
-from lumbar.grading.networks import MAPS, STRIDE, LocatorNet
+from lumbar.grading.networks import FORAMINAL_MAPS, MAPS, STRIDE, LocatorNet
 from lumbar.grading.store import Part, PictureStore
 
 __all__ = ["LocateTask"]
@@ -42,6 +42,8 @@ class LocateTask:
         """Cross-entropy between the target's distribution and the map's, over the known maps."""
         chosen = self.training[rows]
         maps = random_maps(len(chosen), 1.0, self.settings.augmentation, generator)
+        if self.settings.closer:
+            maps = self._closer(maps, chosen, generator)
         flip = (torch.rand(len(chosen), generator=generator) < 0.5) & self.store.axial[chosen]
         maps[flip, :, 0] *= -1
         pictures, points = self._shown(chosen, maps)
@@ -49,6 +51,15 @@ class LocateTask:
         points = torch.where(flip[:, None, None], swapped, points)
         pictures = contrast(pictures, self.settings.augmentation.contrast, generator)
         return self._loss(model(pictures.expand(-1, 3, -1, -1)), points)
+
+    def _closer(self, maps: Tensor, chosen: Tensor, generator: torch.Generator) -> Tensor:
+        """Half of the sagittal pictures as a closer look would show them, round their points."""
+        points = self.store.points[chosen][:, : FORAMINAL_MAPS.stop]
+        middle = ((points + 0.5) * (2 / self.store.pictures.shape[-1]) - 1).nanmean(1)
+        close = (torch.rand(len(chosen), generator=generator) < 0.5) & middle.isfinite().all(1)
+        nearer = maps * self.settings.closer
+        nearer[:, :, 2] += middle
+        return torch.where(close[:, None, None], nearer, maps)
 
     def validate(self, model: nn.Module) -> Mapping[str, float]:
         """Loss and the median distance to the points, in pixels, on the calibration patients."""

@@ -9,7 +9,15 @@ from torch.nn import functional
 from lumbar.domain import Family, Level, Severity, View
 from lumbar.grading.densenet import FEATURES, PYRAMID, densenet_trunk, pyramid
 
-__all__ = ["MAPS", "STRIDE", "GraderNet", "LocatorNet", "standardise"]
+__all__ = [
+    "CANAL_MAPS",
+    "FORAMINAL_MAPS",
+    "MAPS",
+    "STRIDE",
+    "GraderNet",
+    "LocatorNet",
+    "standardise",
+]
 
 MAPS: tuple[tuple[Family, str], ...] = (
     *((Family.CANAL, level.value) for level in Level),
@@ -19,6 +27,8 @@ MAPS: tuple[tuple[Family, str], ...] = (
 )
 """Heat maps of the locator: the canal and one foramen a level on sagittal pictures, both
 recesses of the one level that an axial picture shows."""
+
+CANAL_MAPS, FORAMINAL_MAPS = slice(0, 5), slice(5, 10)
 
 STRIDE = 4
 """Pixels of a picture to one of its heat map."""

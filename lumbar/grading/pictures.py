@@ -1,8 +1,8 @@
-"""What the locator looks at: whole sagittal slices, and axial squares round the canal."""
+"""What the locator learns from: whole sagittal slices, and axial squares round the canal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from lumbar.grading.networks import MAPS
 from lumbar.imaging.resample import Square, sample, square_on
 from lumbar.imaging.study import Instance, Series, Study
 
-__all__ = ["axial_square", "map_of", "picture", "picture_rows", "whole_square"]
+__all__ = ["map_of", "picture", "picture_rows", "whole_square"]
 
 
 def map_of(cell: Cell) -> int:
@@ -26,19 +26,12 @@ def map_of(cell: Cell) -> int:
     return MAPS.index((family, name))
 
 
-def whole_square(instance: Instance, settings: LocatorSettings) -> Square:
+def whole_square(instance: Instance, size_px: int) -> Square:
     """The square that holds the whole slice, for a sagittal picture."""
     rows, columns = instance.shape
     row_mm, column_mm = instance.pixel_mm()
     centre = ((columns - 1) / 2, (rows - 1) / 2)
-    return square_on(instance, centre, max(rows * row_mm, columns * column_mm), settings.size_px)
-
-
-def axial_square(
-    instance: Instance, centre_px: Sequence[float], settings: LocatorSettings
-) -> Square:
-    """A square round the canal, as far as it is known before the recesses are looked for."""
-    return square_on(instance, centre_px, settings.axial_field_mm, settings.size_px)
+    return square_on(instance, centre, max(rows * row_mm, columns * column_mm), size_px)
 
 
 def picture(instance: Instance, square: Square) -> NDArray[np.uint8] | None:
@@ -80,7 +73,8 @@ def _row(
     study: Study, series: Series, index: int, points: list[Landmark], settings: LocatorSettings
 ) -> dict[str, Any] | None:
     instance = series.instances[index]
-    return _record(study, instance, whole_square(instance, settings), points, series.view)
+    square = whole_square(instance, settings.cached_px)
+    return _record(study, instance, square, points, series.view)
 
 
 def _axial_row(
@@ -103,7 +97,8 @@ def _axial_row(
         if seen is not None and plane is not None:
             centre = plane.to_pixel(canal.point_mm)
     instance = series.instances[index]
-    return _record(study, instance, axial_square(instance, centre, settings), points, series.view)
+    square = square_on(instance, centre, settings.axial_field_mm, settings.cached_px)
+    return _record(study, instance, square, points, series.view)
 
 
 def _record(

@@ -12,7 +12,8 @@ import numpy as np
 from lumbar.config import LocatorSettings
 from lumbar.domain import Cell, Condition, Family, Level, Side
 from lumbar.grading.landmarks import Landmark, Landmarks, Unplaced
-from lumbar.grading.looks import HeatMaps, SliceMaps, look_at
+from lumbar.grading.looks import HeatMaps, SliceMaps, look_at, look_closer
+from lumbar.grading.networks import FORAMINAL_MAPS
 from lumbar.grading.pictures import map_of, picture
 from lumbar.imaging.resample import square_on
 from lumbar.imaging.study import Instance, Series
@@ -23,21 +24,19 @@ AXIAL_PICTURE_MM = 170.0
 """Edge of an axial picture without spacing: lumbar protocols take fields of 150 to 200 mm (ACR-
 ASNR-SCBT-MR practice parameter for MRI of the adult spine names up to 200)."""
 
-FORAMINA = slice(5, 10)
-"""The foramina among the locator's maps."""
-
 
 def lone_foramina(
     series: Series, heat_maps: HeatMaps, settings: LocatorSettings
 ) -> Unplaced | None:
     """The foramina on a lone sagittal T1 slice, level by level; None where none is found."""
     points: dict[Cell, Landmark] = {}
-    for look in look_at(series, [0], heat_maps, settings):
-        for level, (spot, confidence) in zip(Level, look.chain(FORAMINA), strict=True):
+    chains = [look.chain(FORAMINAL_MAPS) for look in look_at(series, [0], heat_maps, settings)]
+    for chain in look_closer(series, chains, FORAMINAL_MAPS, heat_maps, settings):
+        for level, (spot, confidence) in zip(Level, chain.spots, strict=True):
             if confidence >= settings.min_confidence:
                 cell = Cell(Condition.LEFT_NEURAL_FORAMINAL_NARROWING, level)
-                point = look.square.to_picture(spot)
-                points[cell] = Landmark.at(cell, series, look.index, point, confidence)
+                point = chain.look.square.to_picture(spot)
+                points[cell] = Landmark.at(cell, series, chain.look.index, point, confidence)
     if not points:
         return None
     reason = "nothing says which side the lone slice shows; its grades are in `unsided`"

@@ -75,7 +75,7 @@ def cache_settings(recipe: Recipe) -> dict[str, Any]:
         "crops": recipe.crops.model_dump(mode="json"),
         "locator": None
         if locator is None
-        else {"size_px": locator.size_px, "axial_field_mm": locator.axial_field_mm},
+        else {"size_px": locator.cached_px, "axial_field_mm": locator.axial_field_mm},
     }
 
 
@@ -122,4 +122,4 @@ def read_pictures(folder: Path, recipe: Recipe) -> PictureStore | None:
     """The locator's pictures in memory; None where the recipe has no locator."""
     if recipe.locator is None:
         return None
-    return PictureStore.of([read_table(folder, "pictures")], recipe.locator.size_px)
+    return PictureStore.of([read_table(folder, "pictures")], recipe.locator.cached_px)

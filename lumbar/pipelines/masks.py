@@ -86,7 +86,7 @@ def mask_rows(folder: str | Path, settings: LocatorSettings) -> Iterator[dict[st
 def _row(
     patient: str, pixels: NDArray[np.float32], discs: Sequence[Disc], settings: LocatorSettings
 ) -> dict[str, Any] | None:
-    square = _whole(pixels.shape, settings.size_px)
+    square = _whole(pixels.shape, settings.cached_px)
     shown = picture_of(sample(pixels, square))
     points = np.full((len(MAPS), 2), np.nan, np.float32)
     canals = {cell.level: map_of(cell) for cell in CELLS if cell.condition.family is Family.CANAL}

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from lumbar.config import LocatorSettings, Recipe
+from lumbar.config import Recipe
 from lumbar.domain import CELLS, Family
 from lumbar.errors import ConfigError, InputError
 from lumbar.grading.calibration import calibrated, fit_calibration
@@ -142,10 +142,9 @@ def _shown(recipe: Recipe) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:
 
 
 def _pictures(study: Study, size_px: int) -> list[NDArray[np.uint8]]:
-    frame = LocatorSettings(size_px=size_px)
     named = sorted(
         (instance for series in study.series for instance in series),
         key=lambda instance: (instance.series_id, len(instance.instance_id), instance.instance_id),
     )
-    shown = (picture(instance, whole_square(instance, frame)) for instance in named)
+    shown = (picture(instance, whole_square(instance, size_px)) for instance in named)
     return [pixels for pixels in shown if pixels is not None]

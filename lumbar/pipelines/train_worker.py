@@ -68,7 +68,7 @@ def _pictures(recipe: Recipe, rank: int, world: int) -> PictureStore | None:
     if recipe.locator is None:
         return None
     tables = share_of(ray.train.get_dataset_shard(PICTURES), recipe.data, rank, world)
-    return PictureStore.of(tables, recipe.locator.size_px)
+    return PictureStore.of(tables, recipe.locator.cached_px)
 
 
 def _seen(

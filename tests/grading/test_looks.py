@@ -1,0 +1,94 @@
+"""A closer look keeps the levels and lies nearer to them; and how a locator learns to take one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from lumbar.config import DataSettings, LocatorSettings, Recipe
+from lumbar.domain import View
+from lumbar.grading.locate_task import LocateTask
+from lumbar.grading.looks import look_at, look_closer
+from lumbar.grading.networks import CANAL_MAPS, MAPS, STRIDE
+from lumbar.grading.store import PictureStore
+from lumbar.imaging.study import Instance, Series
+
+POINTS = np.array([(131.3, 66.7), (127.2, 93.4), (124.9, 121.6), (127.8, 148.3), (137.5, 173.9)])
+"""Column and row of five levels on a picture of 250 px."""
+
+
+@pytest.fixture
+def series() -> Series:
+    """One slice whose levels are bright spots."""
+    rows, columns = np.indices((250, 250))
+    pixels = np.full((250, 250), 10.0)
+    for column, row in POINTS:
+        pixels += 200 * np.exp(-((columns - column) ** 2 + (rows - row) ** 2) / (2 * 2.0**2))
+    return Series("1", View.SAGITTAL_T2, "", (Instance("1", "1", "a", pixels.astype(np.float32)),))
+
+
+def bright(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Every map is the picture's own light: all five levels are as likely at every spot."""
+    count, edge = len(pictures), pictures.shape[-1] // STRIDE
+    light = pictures.reshape(count, edge, STRIDE, edge, STRIDE).max(axis=(2, 4)).astype(float) ** 2
+    light /= light.sum((1, 2), keepdims=True)
+    return np.repeat(np.log(light + 1e-6)[:, None], len(MAPS), axis=1)
+
+
+def distances(series: Series, settings: LocatorSettings) -> NDArray[np.float64]:
+    """How far each level was found from its own point."""
+    first = [look.chain(CANAL_MAPS) for look in look_at(series, [0], bright, settings)]
+    (found,) = look_closer(series, first, CANAL_MAPS, bright, settings)
+    points = found.look.square.to_picture([spot for spot, _ in found.spots])
+    return np.asarray(np.hypot(*(points - POINTS).T))
+
+
+def test_a_closer_look_lies_nearer_and_keeps_the_names(series: Series) -> None:
+    whole = distances(series, LocatorSettings())
+    closer = distances(series, LocatorSettings(closer=0.5))
+    assert whole.max() < 13  # half a level
+    assert closer.max() < 2  # a cell of the whole slice's map is 7.8 px, of the closer one's 3.9
+
+
+def test_where_the_closer_square_shows_nothing_the_first_look_stands(series: Series) -> None:
+    dark = np.zeros((250, 250), np.float32)
+    dark[:8, :8] = 200
+    empty = Series("1", View.SAGITTAL_T2, "", (Instance("1", "1", "a", dark),))
+    settings = LocatorSettings(closer=0.3)
+    first = [look.chain(CANAL_MAPS) for look in look_at(series, [0], bright, settings)]
+    assert look_closer(empty, first, CANAL_MAPS, bright, settings) == first
+
+
+def task(closer: float) -> LocateTask:
+    """200 pictures, every fourth axial, each a spot of light at the middle of its points."""
+    settings = LocatorSettings(closer=closer)
+    edge, count = settings.cached_px, 200
+    recipe = Recipe(name="x", data=DataSettings(folds=5, held_out=0), locator=settings)
+    axial = torch.arange(count) % 4 == 0
+    points = torch.full((count, len(MAPS), 2), torch.nan)
+    points[~axial, :5] = torch.tensor(POINTS, dtype=torch.float32) * edge / 250
+    points[axial, -2:] = edge / 2
+    pictures = torch.zeros(count, edge, edge, dtype=torch.uint8)
+    ids = tuple(str(number) for number in range(count))
+    return LocateTask(recipe, PictureStore(ids, pictures, points, axial), torch.device("cpu"))
+
+
+def test_half_of_the_sagittal_pictures_are_learned_from_closer() -> None:
+    one = task(0.5)
+    rows = torch.arange(200)
+    generator = torch.Generator().manual_seed(0)
+    plain = torch.eye(2, 3).expand(200, 2, 3)
+    maps = one._closer(plain, rows, generator)
+    close = maps[:, 0, 0] == 0.5
+    axial = one.store.axial
+    assert not close[axial].any()
+    assert 0.35 < close[~axial].float().mean() < 0.65
+    assert torch.equal(maps[~close], plain[~close])
+    _, points = one._shown(rows, maps)
+    middle = points[close][:, :5].mean(1)
+    assert torch.allclose(middle, torch.tensor(63.5), atol=0.5)  # of 128 px
+    heights = points[:, 4, 1] - points[:, 0, 1]
+    near, far = float(heights[close].mean()), float(heights[~close & ~axial].mean())
+    assert near == pytest.approx(2 * far, rel=0.01)

@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.sides import APART, offsets
+from benchmarks.sides import offsets
 from lumbar.domain import CELLS, SEVERITY_WEIGHTS, Cell, Condition, Family, Level, Status
 from lumbar.errors import FormatError, LumbarError
+from lumbar.grading.landmarks import APART
 from lumbar.imaging.tables import LabelPoint, read_label_points, read_labels
 from lumbar.pipelines.evaluate import Truth
 from lumbar.reports.predictions import Predictions, predictions_of

@@ -18,37 +18,20 @@ import numpy as np
 
 from lumbar.domain import Family, Level, Side
 from lumbar.errors import FormatError, LumbarError
+from lumbar.grading.landmarks import APART, side_offset
 from lumbar.imaging.tables import LabelPoint, read_label_points
-
-APART = 0.5
-"""Sides further apart than this, in levels, were counted from different discs: of 1,642 patients
-none lies between .4 and .8."""
-
-FEWEST = 4
-"""Levels that both sides must have, of five."""
 
 
 def offsets(points: Iterable[LabelPoint]) -> dict[str, float]:
-    """How far each patient's left foramina lie below the right ones, in distances of two levels.
-
-    The median over the levels; only patients with `FEWEST` levels of both sides in one series.
-    """
+    """How far each patient's left foramina lie below the right ones, in levels."""
     heights: dict[tuple[str, str], dict[tuple[Side, Level], float]] = {}
     for point in points:
         side = point.cell.condition.side
         if point.cell.condition.family is Family.FORAMINAL and side:
             seen = heights.setdefault((point.study_id, point.series_id), {})
             seen[side, point.cell.level] = point.y
-    found: dict[str, float] = {}
-    for (study_id, _), seen in heights.items():
-        both = [level for level in Level if all((side, level) in seen for side in Side)]
-        if len(both) < FEWEST:
-            continue
-        left, right = ([seen[side, level] for level in both] for side in (Side.LEFT, Side.RIGHT))
-        ordinals = [level.ordinal for level in both]
-        level_px = np.polyfit(ordinals * 2, left + right, 1)[0]  # one slope through both sides
-        found[study_id] = float(np.median(np.subtract(left, right)) / level_px)
-    return found
+    found = {study_id: side_offset(seen) for (study_id, _), seen in heights.items()}
+    return {study_id: offset for study_id, offset in found.items() if offset is not None}
 
 
 def report(found: dict[str, float]) -> str:

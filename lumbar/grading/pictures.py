@@ -45,7 +45,7 @@ def picture_rows(
     """Rows of the store's PICTURE_SCHEMA: every slice that carries points, with all it can show.
 
     The foramina of one side lie almost above one another, so each of that side's slices gets the
-    points of all its levels.
+    points of all its levels; where the sides were named apart they teach no level's name.
     """
     rows = [
         row
@@ -60,8 +60,11 @@ def picture_rows(
 
 
 def _sagittal(landmarks: Landmarks) -> Iterable[tuple[Series, int, list[Landmark]]]:
+    apart = landmarks.sides_apart()
     for condition in Condition:
         if condition.family is Family.SUBARTICULAR:
+            continue
+        if condition.family is Family.FORAMINAL and apart:
             continue
         mine = [mark for cell, mark in landmarks.points.items() if cell.condition is condition]
         for series_id, index in sorted({(mark.series.series_id, mark.index) for mark in mine}):

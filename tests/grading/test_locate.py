@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 
 from lumbar.config import LocatorSettings
-from lumbar.domain import Cell, Condition, Family, Level, Side
+from lumbar.domain import Cell, Condition, Family, Level, Side, View
 from lumbar.grading.landmarks import Landmarks
 from lumbar.grading.locate import locate
 from lumbar.grading.networks import MAPS
+from lumbar.grading.pictures import picture_rows
 from lumbar.imaging.study import Study
 
 SETTINGS = LocatorSettings(size_px=128, min_confidence=0)
@@ -88,3 +92,19 @@ def test_a_recess_is_looked_for_beside_the_canal_of_its_level(
             assert 3 < (lateral if side is Side.LEFT else -lateral) < 15, (side, level, lateral)
             placed += 1
     assert placed >= 6
+
+
+def test_foramina_named_a_level_apart_teach_no_names(located: tuple[Study, Landmarks]) -> None:
+    study, truth = located
+    left = Condition.of(Family.FORAMINAL, Side.LEFT)
+    below = {
+        Cell(left, level): replace(truth.points[Cell(left, lower)], cell=Cell(left, level))
+        for level, lower in pairwise(Level)
+    }
+    named = {c: mark for c, mark in truth.points.items() if c.condition is not left} | below
+    views = [
+        {row["view"] for row in picture_rows(study, marks, SETTINGS)}
+        for marks in (truth, Landmarks(named))
+    ]
+    assert not truth.sides_apart()
+    assert views[0] - views[1] == {View.SAGITTAL_T1.value}

@@ -23,8 +23,7 @@ from lumbar.errors import ConfigError, LumbarError
 from lumbar.grading.grader import Grader
 from lumbar.grading.store import fold_of
 from lumbar.imaging.study import Instance, Series, Study
-from lumbar.pipelines.masks import Disc, discs_of, has_masks
-from lumbar.pipelines.view_pictures import grey
+from lumbar.pipelines.masks import Disc, discs_of, grey, has_masks
 
 CANAL = {cell.level: cell for cell in CELLS if cell.condition.family is Family.CANAL}
 

@@ -27,6 +27,7 @@ from lumbar.domain import Family, Level
 from lumbar.errors import ConfigError, LumbarError
 from lumbar.grading.augment import cut, plain_maps
 from lumbar.grading.learn import Predictions
+from lumbar.grading.networks import standardise
 from lumbar.grading.store import CropStore, Part
 from lumbar.pipelines.cache import check_cache, read_crops
 from lumbar.pipelines.results import write_validation
@@ -82,8 +83,7 @@ def _features(store: CropStore, rows: Tensor, recipe: Recipe) -> NDArray[np.floa
             for part in pictures.split(512)
         ]
     )
-    mean, spread = shown.mean((2, 3), keepdim=True), shown.std((2, 3), keepdim=True)
-    shown = (shown - mean) / spread.clamp_min(1)
+    shown = standardise(shown)
     grey = functional.adaptive_avg_pool2d(shown, GREY).flatten(1)
     levels = functional.one_hot(store.level[rows], len(Level))
     features: NDArray[np.float64] = torch.cat([gradients(shown), grey, levels], 1).double().numpy()

@@ -1,7 +1,8 @@
-"""A training small enough for one process: no Ray, resumed from its last epoch."""
+"""A training small enough for one process: no Ray, resumed from its last epoch, done once."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -11,11 +12,32 @@ from torch import nn
 from lumbar.config import Optimisation, Recipe
 from lumbar.grading.fit import Place, Task, fit, pick_precision
 from lumbar.pipelines.history import progress_line, write_history
-from lumbar.pipelines.output import whole_file
+from lumbar.pipelines.output import read_json, whole_file, write_json
+from lumbar.pipelines.results import RESULT
+from lumbar.pipelines.train import claim, with_absolute_paths
 
-__all__ = ["fit_here", "place_of"]
+__all__ = ["done_once", "fit_here", "place_of"]
 
 STATE = "state.pt"
+
+
+def done_once(recipe: Recipe, work: Callable[[Recipe], dict[str, Any]]) -> dict[str, Any]:
+    """What `work` gives, kept as the run's result; what it gave before where it was done. A job's
+    last line.
+
+    `work` gets the recipe with absolute paths. Raises ConfigError where the run's folder holds
+    the run of another recipe.
+    """
+    began = time.monotonic()
+    recipe = with_absolute_paths(recipe)
+    claim(recipe)
+    result = read_json(recipe.folder / RESULT)
+    if result is not None:
+        return {**result, "finished_before": True}
+    done = work(recipe)
+    result = {"name": recipe.name, **done, "wall_seconds": round(time.monotonic() - began, 1)}
+    write_json(recipe.folder / RESULT, result)
+    return {**result, "finished_before": False}
 
 
 def place_of(recipe: Recipe) -> Place:

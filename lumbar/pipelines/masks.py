@@ -8,6 +8,7 @@ canal's point of a level is the middle of the canal where the disc's plane meets
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ from lumbar.grading.networks import MAPS
 from lumbar.grading.pictures import map_of
 from lumbar.imaging.resample import Square, sample
 
-__all__ = ["Disc", "discs_of", "has_masks", "mask_rows"]
+__all__ = ["Disc", "discs_of", "grey", "has_masks", "mask_rows"]
 
 Mask = NDArray[np.uint8]
 
@@ -56,6 +57,13 @@ def has_masks(folder: str | Path) -> bool:
     return all((Path(folder) / name).is_dir() for name in ("images", "masks"))
 
 
+def grey(data: bytes | Path) -> NDArray[np.float32]:
+    """Grey values `[rows, columns]` of an encoded picture; of an animated one the first."""
+    with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data) as picture:
+        deep = picture.mode.startswith(("I", "F"))
+        return np.asarray(picture if deep else picture.convert("L"), np.float32)
+
+
 def discs_of(mask: Mask) -> tuple[Disc, ...]:
     """The discs of a mask `[rows, columns]` from L5/S1 upwards, at most five, head to foot."""
     labels, count = ndimage.label(mask == DISC)
@@ -74,11 +82,11 @@ def mask_rows(folder: str | Path, settings: LocatorSettings) -> Iterator[dict[st
     The study id is the patient's number, the part of the name before the first `_`.
     """
     for path in sorted((Path(folder) / "masks").iterdir()):
-        discs = discs_of(_grey(path).astype(np.uint8))
+        discs = discs_of(grey(path).astype(np.uint8))
         image = next((Path(folder) / "images").glob(f"{path.stem}.*"), None)
         if image is None or len(discs) < len(Level):
             continue
-        row = _row(path.stem.split("_")[0], _grey(image), discs, settings)
+        row = _row(path.stem.split("_")[0], grey(image), discs, settings)
         if row is not None:
             yield row
 
@@ -129,8 +137,3 @@ def _below_a_vertebra(mask: Mask, shape: NDArray[np.int64]) -> bool:
 def _whole(shape: Sequence[int], size_px: int) -> Square:
     rows, columns = shape
     return Square(((columns - 1) / 2, (rows - 1) / 2), max(rows, columns), size_px, (1.0, 1.0))
-
-
-def _grey(path: Path) -> NDArray[np.float32]:
-    with Image.open(path) as image:
-        return np.asarray(image.convert("L"), np.float32)

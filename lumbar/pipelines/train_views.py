@@ -5,7 +5,6 @@ Its pictures fit in memory and its epochs take seconds, so there is nothing for 
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -16,11 +15,9 @@ from lumbar.config import Recipe
 from lumbar.grading.recognise import write_weights
 from lumbar.grading.store import Part
 from lumbar.grading.view_task import ShownPicture, ViewStore, ViewTask
-from lumbar.pipelines.fit_here import fit_here
-from lumbar.pipelines.output import read_json, whole_file, write_json
+from lumbar.pipelines.fit_here import done_once, fit_here
+from lumbar.pipelines.output import whole_file
 from lumbar.pipelines.package_pictures import TRAINED_ON
-from lumbar.pipelines.results import RESULT
-from lumbar.pipelines.train import claim, with_absolute_paths
 from lumbar.pipelines.view_pictures import learned_pictures
 
 __all__ = ["gathered", "train_views"]
@@ -34,28 +31,22 @@ def train_views(recipe: Recipe) -> dict[str, Any]:
     Writes `views.safetensors`, `views.json` (its card), `history.jsonl` and `result.json` into the
     run's folder. Pictures are gathered once into the recipe's cache.
     """
-    began = time.monotonic()
-    recipe = with_absolute_paths(recipe)
+    return done_once(recipe, _trained)
+
+
+def _trained(recipe: Recipe) -> dict[str, Any]:
     assert recipe.views is not None
-    claim(recipe)
-    result = read_json(recipe.folder / RESULT)
-    if result is not None:
-        return {**result, "finished_before": True}
     store = gathered(recipe)
     task = ViewTask(recipe, store)
     model = fit_here(recipe, task, recipe.views)
     counts = Counter(store.sources[row] for row in store.where(recipe, Part.TRAINING).tolist())
     figures = dict(task.validate(model))
     write_weights(recipe.folder, model, _card(recipe, counts, figures))
-    result = {
-        "name": recipe.name,
+    return {
         "weights": str(recipe.folder / "views.safetensors"),
         "pictures": dict(sorted(counts.items())),
         "validation": figures,
-        "wall_seconds": round(time.monotonic() - began, 1),
     }
-    write_json(recipe.folder / RESULT, result)
-    return {**result, "finished_before": False}
 
 
 def gathered(recipe: Recipe) -> ViewStore:

@@ -18,7 +18,7 @@ from torch import nn
 
 from lumbar.config import Recipe
 from lumbar.domain import CELLS, Family
-from lumbar.errors import ConfigError, InputError
+from lumbar.errors import ConfigError, FormatError, InputError, LumbarError
 from lumbar.grading.calibration import calibrated, fit_calibration
 from lumbar.grading.learn import Predictions
 from lumbar.grading.metrics import label_array
@@ -29,13 +29,13 @@ from lumbar.grading.whole_task import WholeStore, WholeTask
 from lumbar.imaging.read import read_study
 from lumbar.imaging.study import Study
 from lumbar.imaging.tables import read_labels
-from lumbar.pipelines.fit_here import fit_here, place_of
+from lumbar.pipelines.failures import Failure, write_failures
+from lumbar.pipelines.fit_here import done_once, fit_here, place_of
 from lumbar.pipelines.manifest import list_studies
-from lumbar.pipelines.output import read_json, whole_file, write_json
-from lumbar.pipelines.results import RESULT, held_out_figures, write_validation
-from lumbar.pipelines.train import claim, with_absolute_paths
+from lumbar.pipelines.output import whole_file
+from lumbar.pipelines.results import held_out_figures, write_validation
 
-__all__ = ["train_whole"]
+__all__ = ["gathered", "train_whole"]
 
 SLICES = "slices.npz"
 
@@ -45,18 +45,17 @@ FAMILY = torch.tensor([list(Family).index(cell.condition.family) for cell in CEL
 def train_whole(recipe: Recipe) -> dict[str, Any]:
     """Train the network as `recipe.whole` says, predict the held-out fold; the job's last line.
 
-    Slices are read once, into the recipe's cache. Raises ConfigError where `data.input` has no
-    study that `data.labels` knows, InputError where all of them are held out.
+    Slices are read once, into the recipe's cache; studies that cannot be read are listed in its
+    failures.parquet. Raises ConfigError where `data.input` has no study that `data.labels` knows or
+    the cache holds slices of another size, InputError where all studies are held out.
     """
-    began = time.monotonic()
-    recipe = with_absolute_paths(recipe)
+    return done_once(recipe, _trained)
+
+
+def _trained(recipe: Recipe) -> dict[str, Any]:
     assert recipe.whole is not None
-    claim(recipe)
-    result = read_json(recipe.folder / RESULT)
-    if result is not None:
-        return {**result, "finished_before": True}
     place = place_of(recipe)
-    task = WholeTask(recipe, _gathered(recipe), place.device)
+    task = WholeTask(recipe, gathered(recipe), place.device)
     if not task.rows():
         raise InputError("no study with labels is in the training part: check data.held_out")
     model = fit_here(recipe, task, recipe.whole)
@@ -65,15 +64,11 @@ def train_whole(recipe: Recipe) -> dict[str, Any]:
     seconds = time.monotonic() - seconds
     write_validation(recipe.folder, held_out)
     figures = held_out_figures(held_out)
-    result = {
-        "name": recipe.name,
+    return {
         "validation": figures,
         "score": figures["score"],
         "seconds_a_study": round(seconds / max(1, figures["studies"]), 4),
-        "wall_seconds": round(time.monotonic() - began, 1),
     }
-    write_json(recipe.folder / RESULT, result)
-    return {**result, "finished_before": False}
 
 
 def _held_out(recipe: Recipe, task: WholeTask, model: nn.Module) -> Predictions:
@@ -97,12 +92,20 @@ def _held_out(recipe: Recipe, task: WholeTask, model: nn.Module) -> Predictions:
     )
 
 
-def _gathered(recipe: Recipe) -> WholeStore:
+def gathered(recipe: Recipe) -> WholeStore:
     """The slices of a recipe from its cache, where they are put first if it has none."""
+    assert recipe.whole is not None
     path = recipe.cache / SLICES
     if not path.is_file():
-        shown = list(_shown(recipe))
+        failures: list[Failure] = []
+        shown = list(_shown(recipe, failures))
+        if not shown:
+            why = "; ".join(failure.reason for failure in failures[:1])
+            raise FormatError(f"data.input {recipe.data.input}: no slice could be read. {why}")
         path.parent.mkdir(parents=True, exist_ok=True)
+        write_failures(failures, path.parent / "failures.parquet")
+        if failures:
+            print(f"{len(failures)} studies could not be read: {path.parent}/failures.parquet")
         with whole_file(path) as draft, draft.open("wb") as stream:
             np.savez(
                 stream,
@@ -112,6 +115,12 @@ def _gathered(recipe: Recipe) -> WholeStore:
             )
     labels = read_labels(_labels(recipe) / "train.csv")
     with np.load(path) as kept:
+        size_px = kept["slices"].shape[-1]
+        if size_px != recipe.whole.size_px:
+            raise ConfigError(
+                f"{path}: holds slices of {size_px} px, the recipe wants {recipe.whole.size_px}; "
+                "name another data.cache"
+            )
         study_ids, owner = np.unique(kept["study_ids"], return_inverse=True)
         return WholeStore(
             slices=torch.from_numpy(kept["slices"]),
@@ -126,8 +135,11 @@ def _labels(recipe: Recipe) -> Path:
     return Path(recipe.data.labels or recipe.data.input)
 
 
-def _shown(recipe: Recipe) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:
-    """Study, channel and pixels of each slice, a study's slices in the order of their names."""
+def _shown(recipe: Recipe, failures: list[Failure]) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:
+    """Study, channel and pixels of each slice, a study's slices in the order of their names.
+
+    Studies that cannot be read are added to `failures`.
+    """
     assert recipe.whole is not None
     known = read_labels(_labels(recipe) / "train.csv")
     trusted = recipe.data.trusted
@@ -135,7 +147,11 @@ def _shown(recipe: Recipe) -> Iterator[tuple[str, int, NDArray[np.uint8]]]:
     if not found:
         raise ConfigError(f"data.input {recipe.data.input}: has no study that data.labels knows")
     for files in found:
-        study = read_study(files, recognise=recognise, trusted=trusted)
+        try:
+            study = read_study(files, recognise=recognise, trusted=trusted)
+        except (LumbarError, OSError) as error:
+            failures.append(Failure(files.study_id, files.uri, str(error)))
+            continue
         pictures = _pictures(study, recipe.whole.size_px)
         for channel, pixels in enumerate(pictures[: recipe.whole.channels]):
             yield study.study_id, channel, pixels

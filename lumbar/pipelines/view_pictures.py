@@ -6,14 +6,12 @@ they are from: the number of an RSNA study, of a SPIDER patient before the first
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from PIL import Image
 
 from lumbar.config import Recipe, ViewSettings
 from lumbar.domain import View
@@ -25,9 +23,10 @@ from lumbar.imaging.read import read_study
 from lumbar.imaging.resample import frame_of
 from lumbar.phantom.slices import draw_slices
 from lumbar.phantom.unlike import draw_unlike
+from lumbar.pipelines.masks import grey
 from lumbar.pipelines.package_pictures import TRAINED_ON, package_pictures
 
-__all__ = ["grey", "learned_pictures", "real_pictures"]
+__all__ = ["learned_pictures", "real_pictures"]
 
 T1, T2 = ANSWERS.index(View.SAGITTAL_T1), ANSWERS.index(View.SAGITTAL_T2)
 SLICES_A_KIND = 5
@@ -60,13 +59,6 @@ def real_pictures(root: Path, size: int) -> Iterator[ShownPicture]:
     """The real slices below `root`, each with its view and patient."""
     for found in (_rsna_t1(root), _spider(root), _full(root)):
         yield from _shown(found, size)
-
-
-def grey(data: bytes | Path) -> NDArray[np.float32]:
-    """Grey values `[rows, columns]` of an encoded picture; of an animated one the first."""
-    with Image.open(io.BytesIO(data) if isinstance(data, bytes) else data) as picture:
-        deep = picture.mode.startswith(("I", "F"))
-        return np.asarray(picture if deep else picture.convert("L"), np.float32)
 
 
 def _shown(found: Iterator[Found], size: int) -> Iterator[ShownPicture]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -14,7 +16,7 @@ from lumbar.errors import ConfigError, InputError
 from lumbar.grading.store import fold_of
 from lumbar.grading.whole_task import WholeStore
 from lumbar.imaging.tables import read_labels
-from lumbar.pipelines.train_whole import train_whole
+from lumbar.pipelines.train_whole import gathered, train_whole
 from lumbar.reports.submission import read_submission
 
 
@@ -75,3 +77,30 @@ def test_a_training_part_without_a_study_is_refused(recipe: Recipe, tmp_path: Pa
     data = recipe.data.model_copy(update={"folds": 1, "cache": str(tmp_path)})
     with pytest.raises(InputError, match="no study with labels is in the training part"):
         train_whole(recipe.model_copy(update={"data": data, "name": "none"}))
+
+
+def test_a_study_that_cannot_be_read_is_listed_and_the_others_are_learned(
+    cohort: Path, recipe: Recipe, tmp_path: Path
+) -> None:
+    root = tmp_path / "root"
+    shutil.copytree(cohort, root)
+    known = sorted(read_labels(root / "train.csv"))
+    for file in (root / "train_images" / known[0]).rglob("*.dcm"):
+        file.write_bytes(b"no DICOM")
+    data = recipe.data.model_copy(update={"input": str(root)})
+    store = gathered(recipe.model_copy(update={"data": data, "runs": str(tmp_path / "runs")}))
+    assert sorted(store.study_ids) == known[1:]
+    (row,) = pq.read_table(tmp_path / "runs" / "whole" / "cache" / "failures.parquet").to_pylist()
+    assert row["study_id"] == known[0]
+
+
+def test_slices_of_another_size_are_refused(recipe: Recipe, trained: Path, tmp_path: Path) -> None:
+    smaller = recipe.model_copy(
+        update={
+            "runs": str(tmp_path),
+            "data": recipe.data.model_copy(update={"cache": str(trained / "cache")}),
+            "whole": WholeSettings(size_px=32, epochs=1),
+        }
+    )
+    with pytest.raises(ConfigError, match="slices of 64 px, the recipe wants 32"):
+        train_whole(smaller)

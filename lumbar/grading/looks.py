@@ -33,6 +33,11 @@ AGAIN = 0.04
 third of the distance between two discs, so that each keeps its name."""
 
 
+ROOM = 1.35
+"""A closer square's edge is at least this many times the distance from the first level to the last,
+so that what lies around both is seen."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class SliceMaps:
     """What the network says about slice `index`: its log heat maps `[12, h, w]` in a square."""
@@ -114,10 +119,13 @@ def _looks(
 
 
 def _closer(chain: Chain, share: float) -> Square:
-    """The square round a chain's middle."""
+    """The square round a chain's middle, as small as its levels allow."""
     whole = chain.look.square
-    column, row = whole.to_picture(np.mean([spot for spot, _ in chain.spots], axis=0))
-    return replace(whole, centre_px=(float(column), float(row)), field_mm=whole.field_mm * share)
+    spots = np.array([spot for spot, _ in chain.spots])
+    least = ROOM * np.ptp(spots, axis=0).max() / whole.size_px
+    column, row = whole.to_picture(spots.mean(axis=0))
+    field_mm = whole.field_mm * min(max(share, float(least)), 1.0)
+    return replace(whole, centre_px=(float(column), float(row)), field_mm=field_mm)
 
 
 def _beside(first: Chain, look: SliceMaps) -> Array:

@@ -19,12 +19,11 @@ POINTS = np.array([(131.3, 66.7), (127.2, 93.4), (124.9, 121.6), (127.8, 148.3),
 """Column and row of five levels on a picture of 250 px."""
 
 
-@pytest.fixture
-def series() -> Series:
+def slice_with(points: NDArray[np.float64]) -> Series:
     """One slice whose levels are bright spots."""
     rows, columns = np.indices((250, 250))
     pixels = np.full((250, 250), 10.0)
-    for column, row in POINTS:
+    for column, row in points:
         pixels += 200 * np.exp(-((columns - column) ** 2 + (rows - row) ** 2) / (2 * 2.0**2))
     return Series("1", View.SAGITTAL_T2, "", (Instance("1", "1", "a", pixels.astype(np.float32)),))
 
@@ -37,22 +36,29 @@ def bright(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
     return np.repeat(np.log(light + 1e-6)[:, None], len(MAPS), axis=1)
 
 
-def distances(series: Series, settings: LocatorSettings) -> NDArray[np.float64]:
+def distances(points: NDArray[np.float64], closer: float) -> NDArray[np.float64]:
     """How far each level was found from its own point."""
+    series, settings = slice_with(points), LocatorSettings(closer=closer)
     first = [look.chain(CANAL_MAPS) for look in look_at(series, [0], bright, settings)]
     (found,) = look_closer(series, first, CANAL_MAPS, bright, settings)
-    points = found.look.square.to_picture([spot for spot, _ in found.spots])
-    return np.asarray(np.hypot(*(points - POINTS).T))
+    places = found.look.square.to_picture([spot for spot, _ in found.spots])
+    return np.asarray(np.hypot(*(places - points).T))
 
 
-def test_a_closer_look_lies_nearer_and_keeps_the_names(series: Series) -> None:
-    whole = distances(series, LocatorSettings())
-    closer = distances(series, LocatorSettings(closer=0.5))
-    assert whole.max() < 13  # half a level
-    assert closer.max() < 2  # a cell of the whole slice's map is 7.8 px, of the closer one's 3.9
+def test_a_closer_look_lies_nearer_and_keeps_the_names() -> None:
+    assert distances(POINTS, closer=0).max() < 13  # half a level
+    # a cell of the whole slice's map is 7.8 px, of the closer one's 3.9
+    assert distances(POINTS, closer=0.5).max() < 2
 
 
-def test_where_the_closer_square_shows_nothing_the_first_look_stands(series: Series) -> None:
+def test_levels_that_fill_the_slice_stay_inside_the_closer_square() -> None:
+    tall = (POINTS - POINTS.mean(axis=0)) * (1, 1.9) + 125
+    assert np.ptp(tall[:, 1]) > 200
+    assert distances(tall, closer=0.5).max() < 8
+
+
+def test_where_the_closer_square_shows_nothing_the_first_look_stands() -> None:
+    series = slice_with(POINTS)
     dark = np.zeros((250, 250), np.float32)
     dark[:8, :8] = 200
     empty = Series("1", View.SAGITTAL_T2, "", (Instance("1", "1", "a", dark),))

@@ -186,6 +186,8 @@ def _cell(part: Metrics) -> str:
     value = part["balanced_accuracy"]
     if value is None:
         return '<td class="empty">-</td>'
+    if part["majority"] == 1.0:  # the share that is right would pass for balanced accuracy
+        return f'<td class="empty"><b>-</b><small>{part["n"]} read alike</small></td>'
     above_chance = min(max((value - 1 / 3) / (2 / 3), 0.0), 1.0)
     return (
         f'<td class="{_tone(above_chance)}" style="--v:{above_chance:.3f}"><b>{value:.2f}</b>'

@@ -91,7 +91,7 @@ def _anatomy(metrics: Mapping[str, Any]) -> str:
     return (
         f'<div class="anatomy">{spine_grid(metrics)}<div><p class="lead">Balanced accuracy of each '
         "of the 25 findings, laid out as on the film: the patient's right on your left. A place "
-        "with few narrow findings swings by chance.</p>"
+        "with few narrow findings swings by chance; one where all were read alike has none.</p>"
         '<p class="scale">chance .33 <i></i> 1.00</p></div></div>'
     )
 

@@ -125,7 +125,10 @@ def test_terms_without_labels_leave_a_page_all_the_same(tmp_path: Path) -> None:
     labels["1"][CELLS[7]] = Severity.NORMAL_MILD
     with_one = evaluate(Predictions(("1",), np.full((1, 25, 3), 1 / 3)), labels)
     write_report(tmp_path / "report.html", title="One cell", metrics=with_one)
-    assert "no labelled row for canal" in (tmp_path / "report.html").read_text(encoding="utf-8")
+    page = (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "no labelled row for canal" in page
+    assert page.count('<td class="empty"><b>-</b><small>1 read alike</small></td>') == 1
+    assert page.count('<td class="empty">-</td>') == 24
 
 
 def test_a_curve_goes_down_when_the_loss_does() -> None:

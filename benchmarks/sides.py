@@ -30,8 +30,8 @@ def offsets(points: Iterable[LabelPoint]) -> dict[str, float]:
         if point.cell.condition.family is Family.FORAMINAL and side:
             seen = heights.setdefault((point.study_id, point.series_id), {})
             seen[side, point.cell.level] = point.y
-    found = {study_id: side_offset(seen) for (study_id, _), seen in heights.items()}
-    return {study_id: offset for study_id, offset in found.items() if offset is not None}
+    found = ((study_id, side_offset(seen)) for (study_id, _), seen in heights.items())
+    return {study_id: offset for study_id, offset in found if offset is not None}
 
 
 def report(found: dict[str, float]) -> str:

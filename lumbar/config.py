@@ -38,6 +38,9 @@ __all__ = [
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, lt=1)]
 
+LEAST_CLOSER = 0.3
+"""Of a slice's edge: five lumbar levels span .4 of the usual one."""
+
 
 class Section(BaseModel):
     """A frozen group of settings that refuses unknown keys."""
@@ -175,13 +178,22 @@ class LocatorSettings(Optimisation):
     size_px: Positive = 128
     """Edge of the network's input; the heat map is a quarter of it."""
     closer: float = Field(default=0.0, ge=0, lt=1)
-    """Share of a sagittal slice's edge that a second look shows, round what the first one found;
-    0: one look."""
+    """Least share of a sagittal slice's edge that a second look shows, round what the first one
+    found; it shows more where five levels need it. 0: one look."""
     axial_field_mm: float = Field(default=110.0, gt=0)
     sigma_px: float = Field(default=1.0, gt=0)
     """Width of a target's blob in heat-map pixels."""
     min_confidence: Share = 0.15
     """A level whose heat map holds less than this near its peak is not assessed."""
+
+    @field_validator("closer")
+    @classmethod
+    def _worth_a_look(cls, value: float) -> float:
+        if 0 < value < LEAST_CLOSER:
+            raise ValueError(
+                f"0 for one look, or at least {LEAST_CLOSER}: five levels need as much"
+            )
+        return value
 
     @property
     def cached_px(self) -> int:

@@ -116,7 +116,8 @@ class Landmarks:
         for cell, mark in self.points.items():
             if cell.condition.family is Family.FORAMINAL and cell.condition.side:
                 seen = heights.setdefault(mark.series.series_id, {})
-                seen[cell.condition.side, cell.level] = mark.point_px[1]
+                height = mark.point_px[1] if mark.point_mm is None else -mark.point_mm[2]
+                seen[cell.condition.side, cell.level] = height
         return any(abs(side_offset(seen) or 0.0) > APART for seen in heights.values())
 
     def pixel_mm(self) -> float:
@@ -142,8 +143,8 @@ class Landmarks:
 def side_offset(heights: Mapping[tuple[Side, Level], float]) -> float | None:
     """How far the left foramina lie below the right ones of the same names, in levels.
 
-    `heights` are rows of one series' pictures. The median over the levels; None where fewer than
-    `FEWEST_LEVELS` are there on both sides.
+    `heights` are of one series, in pixels or mm, larger towards the feet. The median over
+    the levels; None where fewer than `FEWEST_LEVELS` are there on both sides.
     """
     both = [level for level in Level if all((side, level) in heights for side in Side)]
     if len(both) < FEWEST_LEVELS:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from lumbar.config import LocatorSettings, Recipe
 from lumbar.grading.augment import contrast, cut, move_points, plain_maps, random_maps
 from lumbar.grading.heatmaps import targets
+from lumbar.grading.looks import ROOM
 from lumbar.grading.networks import FORAMINAL_MAPS, MAPS, STRIDE, LocatorNet
 from lumbar.grading.store import Part, PictureStore
 
@@ -55,14 +56,19 @@ class LocateTask:
     def _closer(self, maps: Tensor, chosen: Tensor, generator: torch.Generator) -> Tensor:
         """Half of the sagittal pictures as a closer look would show them, round their points."""
         points = self.store.points[chosen][:, : FORAMINAL_MAPS.stop]
-        middle = ((points + 0.5) * (2 / self.store.pictures.shape[-1]) - 1).nanmean(1)
-        close = (torch.rand(len(chosen), generator=generator) < 0.5) & middle.isfinite().all(1)
-        nearer = maps * self.settings.closer
-        nearer[:, :, 2] += middle
+        points = (points + 0.5) * (2 / self.store.pictures.shape[-1]) - 1
+        first = points.nan_to_num(torch.inf).amin(1)
+        last = points.nan_to_num(-torch.inf).amax(1)
+        close = (torch.rand(len(chosen), generator=generator) < 0.5) & first.isfinite().all(1)
+        needed = ROOM / 2 * (last - first).amax(1)  # coordinates run from -1 to 1
+        share = needed.clamp(self.settings.closer, 1)
+        nearer = maps * share[:, None, None]
+        nearer[:, :, 2] += (first + last) / 2
         return torch.where(close[:, None, None], nearer, maps)
 
     def validate(self, model: nn.Module) -> Mapping[str, float]:
-        """Loss and the median distance to the points, in pixels, on the calibration patients."""
+        """Loss and the median distance to the points, in pixels, on the calibration patients'
+        whole pictures: what a first look sees."""
         if not len(self.calibration):
             return {}
         losses, errors = [], []

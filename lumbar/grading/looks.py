@@ -19,7 +19,7 @@ from lumbar.grading.pictures import picture, whole_square
 from lumbar.imaging.resample import Square
 from lumbar.imaging.study import Series
 
-__all__ = ["Chain", "HeatMaps", "SliceMaps", "look_at", "look_closer", "near"]
+__all__ = ["ROOM", "Chain", "HeatMaps", "SliceMaps", "look_at", "look_closer", "near"]
 
 Array = NDArray[np.float64]
 HeatMaps = Callable[[NDArray[np.uint8]], Array]
@@ -29,13 +29,12 @@ GAP = 2
 """Least rows of the heat map from one disc to the next: 8 of 128 px, a third of the usual."""
 
 AGAIN = 0.04
-"""How far from the first look's point the closer one's may lie, as a share of the slice's edge: a
+"""Standard deviation of a closer look's point round the first one's, a share of the slice's edge: a
 third of the distance between two discs, so that each keeps its name."""
 
-
 ROOM = 1.35
-"""A closer square's edge is at least this many times the distance from the first level to the last,
-so that what lies around both is seen."""
+"""A closer square's edge is this many times the distance from the first level to the last where a
+smaller one would not show what lies around both; a whole slice's at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,17 +113,19 @@ def _looks(
     """The heat maps of squares on slices, None for those that show nothing."""
     shown = [(i, square, picture(series.instances[i], square)) for i, square in places]
     pictures = [pixels for _, _, pixels in shown if pixels is not None]
-    maps = iter(heat_maps(np.stack(pictures)) if pictures else ())
-    return [None if pixels is None else SliceMaps(i, q, next(maps)) for i, q, pixels in shown]
+    seen = [k for k, (_, _, pixels) in enumerate(shown) if pixels is not None]
+    maps = dict(zip(seen, heat_maps(np.stack(pictures)) if pictures else (), strict=True))
+    return [SliceMaps(i, q, maps[k]) if k in maps else None for k, (i, q, _) in enumerate(shown)]
 
 
 def _closer(chain: Chain, share: float) -> Square:
-    """The square round a chain's middle, as small as its levels allow."""
+    """The square round a chain's middle that shows at least a share, and all of its levels."""
     whole = chain.look.square
     spots = np.array([spot for spot, _ in chain.spots])
-    least = ROOM * np.ptp(spots, axis=0).max() / whole.size_px
-    column, row = whole.to_picture(spots.mean(axis=0))
-    field_mm = whole.field_mm * min(max(share, float(least)), 1.0)
+    first, last = spots.min(axis=0), spots.max(axis=0)
+    column, row = whole.to_picture((first + last) / 2)
+    needed = ROOM * float((last - first).max()) / whole.size_px
+    field_mm = whole.field_mm * min(max(share, needed), 1.0)
     return replace(whole, centre_px=(float(column), float(row)), field_mm=field_mm)
 
 

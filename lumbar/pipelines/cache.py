@@ -34,7 +34,8 @@ __all__ = [
     "write_note",
 ]
 
-SCHEMA_VERSION = "1"
+SCHEMA_VERSION = "2"
+"""2: the locator's pictures hold no foramina whose sides were named apart."""
 NOTE = "cache.json"
 KINDS = ("crops", "pictures", "points")
 
@@ -75,7 +76,7 @@ def cache_settings(recipe: Recipe) -> dict[str, Any]:
         "crops": recipe.crops.model_dump(mode="json"),
         "locator": None
         if locator is None
-        else {"size_px": locator.cached_px, "axial_field_mm": locator.axial_field_mm},
+        else {"cached_px": locator.cached_px, "axial_field_mm": locator.axial_field_mm},
     }
 
 

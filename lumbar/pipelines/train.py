@@ -8,9 +8,11 @@ killed and is started again under its name goes on from its last checkpoint.
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from ray.data import DataContext
 from ray.train import CheckpointConfig, DataConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchTrainer
@@ -76,20 +78,28 @@ def claim(recipe: Recipe) -> None:
     Raises ConfigError where the folder holds the run of another recipe. What does not change the
     result (workers, places, trust) may differ.
     """
-    mine = recipe.model_dump(mode="json", exclude={"workers", "runs"})
-    for name in ("cache", "trusted"):
-        for data in (mine["data"], *mine["data"]["more"]):
-            data.pop(name, None)
     path = recipe.folder / RUN
-    theirs = read_json(path)
+    mine, theirs = _what_counts(recipe), read_json(path)
     if theirs is None:
         write_json(path, mine)
-    elif theirs != mine:
+        return
+    with suppress(ValidationError):  # what it was run without has today's defaults
+        theirs = _what_counts(Recipe.model_validate(theirs))
+    if theirs != mine:
         changed = ", ".join(_changed(theirs, mine))
         raise ConfigError(
             f"{recipe.folder}: holds a run of this name with another recipe ({changed} differs); "
             "choose another name (--name), or remove the folder to start over"
         )
+
+
+def _what_counts(recipe: Recipe) -> dict[str, Any]:
+    """The settings that change the result."""
+    kept = recipe.model_dump(mode="json", exclude={"workers", "runs"})
+    for name in ("cache", "trusted"):
+        for data in (kept["data"], *kept["data"]["more"]):
+            data.pop(name, None)
+    return kept
 
 
 def _changed(one: dict[str, Any], other: dict[str, Any], prefix: str = "") -> list[str]:

@@ -47,7 +47,8 @@ def train_whole(recipe: Recipe) -> dict[str, Any]:
 
     Slices are read once, into the recipe's cache; studies that cannot be read are listed in its
     failures.parquet. Raises ConfigError where `data.input` has no study that `data.labels` knows or
-    the cache holds slices of another size, InputError where all studies are held out.
+    the cache holds slices of another size, FormatError where no slice could be read, InputError
+    where all studies are held out.
     """
     return done_once(recipe, _trained)
 
@@ -100,7 +101,7 @@ def gathered(recipe: Recipe) -> WholeStore:
         failures: list[Failure] = []
         shown = list(_shown(recipe, failures))
         if not shown:
-            why = "; ".join(failure.reason for failure in failures[:1])
+            why = failures[0].reason if failures else "All are empty or without contrast"
             raise FormatError(f"data.input {recipe.data.input}: no slice could be read. {why}")
         path.parent.mkdir(parents=True, exist_ok=True)
         write_failures(failures, path.parent / "failures.parquet")

@@ -94,6 +94,38 @@ def test_a_recess_is_looked_for_beside_the_canal_of_its_level(
     assert placed >= 6
 
 
+def test_a_closer_look_puts_the_canal_nearer_to_its_discs(located: tuple[Study, Landmarks]) -> None:
+    """One slice is dark but for its levels, and a map is its picture's light."""
+    study, truth = located
+    marks = [truth.points[Cell(Condition.SPINAL_CANAL_STENOSIS, level)] for level in Level]
+    rows, columns = np.indices(marks[0].instance.shape)
+    pixels = np.full(rows.shape, 10.0, np.float32)
+    for mark in marks:
+        away = (columns - mark.point_px[0]) ** 2 + (rows - mark.point_px[1]) ** 2
+        pixels += 200 * np.exp(-away / 8.0, dtype=np.float32)
+    shown = marks[0].series
+    instances = list(shown.instances)
+    instances[marks[0].index] = replace(marks[0].instance, pixels=pixels)
+    lit = replace(shown, instances=tuple(instances))
+    series = tuple(lit if one is shown else one for one in study.series)
+    alone = replace(study, series=series)
+
+    def heat_maps(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+        light = pictures.reshape(-1, EDGE, 4, EDGE, 4).max(axis=(2, 4)).astype(float) ** 2
+        light /= light.sum((1, 2), keepdims=True)
+        return np.repeat(np.log(light + 1e-6)[:, None], len(MAPS), axis=1)
+
+    first, closer = (
+        [
+            float(np.linalg.norm(np.subtract(found.points[mark.cell].point_mm, mark.point_mm)[1:]))
+            for mark in marks
+        ]
+        for share in (0.0, 0.6)
+        for found in [locate(alone, heat_maps, SETTINGS.model_copy(update={"closer": share}))]
+    )
+    assert max(closer) < 2.0 < max(first)
+
+
 def test_foramina_named_a_level_apart_teach_no_names(located: tuple[Study, Landmarks]) -> None:
     study, truth = located
     left = Condition.of(Family.FORAMINAL, Side.LEFT)

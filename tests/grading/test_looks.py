@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from lumbar.config import DataSettings, LocatorSettings, Recipe
 from lumbar.domain import View
 from lumbar.grading.locate_task import LocateTask
-from lumbar.grading.looks import look_at, look_closer
+from lumbar.grading.looks import ROOM, look_at, look_closer
 from lumbar.grading.networks import CANAL_MAPS, MAPS, STRIDE
 from lumbar.grading.store import PictureStore
 from lumbar.imaging.study import Instance, Series
@@ -46,9 +46,11 @@ def distances(points: NDArray[np.float64], closer: float) -> NDArray[np.float64]
 
 
 def test_a_closer_look_lies_nearer_and_keeps_the_names() -> None:
-    assert distances(POINTS, closer=0).max() < 13  # half a level
-    # a cell of the whole slice's map is 7.8 px, of the closer one's 3.9
-    assert distances(POINTS, closer=0.5).max() < 2
+    first, closer = distances(POINTS, closer=0), distances(POINTS, closer=0.5)
+    assert first.max() < 13  # half a level
+    # a cell of the whole slice's map is 7.8 px; of the closer one's, which five levels fill, 4.5
+    assert closer.max() < 2
+    assert closer.max() < first.max()
 
 
 def test_levels_that_fill_the_slice_stay_inside_the_closer_square() -> None:
@@ -81,20 +83,23 @@ def task(closer: float) -> LocateTask:
     return LocateTask(recipe, PictureStore(ids, pictures, points, axial), torch.device("cpu"))
 
 
-def test_half_of_the_sagittal_pictures_are_learned_from_closer() -> None:
-    one = task(0.5)
+@pytest.mark.parametrize(("least", "share"), [(0.7, 0.7), (0.5, ROOM * 107.2 / 250)])
+def test_half_of_the_sagittal_pictures_are_learned_from_closer(least: float, share: float) -> None:
+    one = task(least)
     rows = torch.arange(200)
     generator = torch.Generator().manual_seed(0)
     plain = torch.eye(2, 3).expand(200, 2, 3)
     maps = one._closer(plain, rows, generator)
-    close = maps[:, 0, 0] == 0.5
+    close = maps[:, 0, 0] < 1
     axial = one.store.axial
     assert not close[axial].any()
     assert 0.35 < close[~axial].float().mean() < 0.65
+    assert maps[close, 0, 0].numpy() == pytest.approx(share, rel=1e-4)
     assert torch.equal(maps[~close], plain[~close])
     _, points = one._shown(rows, maps)
-    middle = points[close][:, :5].mean(1)
-    assert torch.allclose(middle, torch.tensor(63.5), atol=0.5)  # of 128 px
+    seen = points[close][:, :5]
+    middle = (seen.amin(1) + seen.amax(1)) / 2
+    assert torch.allclose(middle, torch.tensor(63.5), atol=1e-3)  # of 128 px
     heights = points[:, 4, 1] - points[:, 0, 1]
     near, far = float(heights[close].mean()), float(heights[~close & ~axial].mean())
-    assert near == pytest.approx(2 * far, rel=0.01)
+    assert near * share == pytest.approx(far, rel=0.01)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from benchmarks.sides import offsets, report
@@ -39,3 +41,5 @@ def test_patients_with_too_few_levels_on_both_sides_do_not_count() -> None:
         if point.cell.condition.side is Side.RIGHT or point.cell.level.ordinal < 3
     ]
     assert offsets(right_and_three) == {}
+    second = [dataclasses.replace(point, series_id="8") for point in right_and_three]
+    assert offsets([*foramina("1"), *second]) == {"1": pytest.approx(0)}

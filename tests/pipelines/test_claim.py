@@ -23,6 +23,17 @@ def test_the_same_recipe_may_go_on(tmp_path: Path) -> None:
     claim(recipe(tmp_path, workers__threads="1", data__cache="elsewhere"))
 
 
+def test_a_run_of_before_a_setting_was_there_had_its_default(tmp_path: Path) -> None:
+    mine = recipe(tmp_path)
+    claim(mine)
+    path = mine.folder / "run.json"
+    path.write_text(path.read_text().replace('"closer": 0.0,', "").replace('"closer": 0.0', ""))
+    assert "closer" not in path.read_text()
+    claim(mine)
+    with pytest.raises(ConfigError, match=r"locator\.closer differs"):
+        claim(recipe(tmp_path, locator__closer="0.65"))
+
+
 def test_another_recipe_under_the_same_name_is_refused_by_the_key_that_differs(
     tmp_path: Path,
 ) -> None:

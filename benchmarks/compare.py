@@ -1,10 +1,12 @@
 """Several predictions of the same patients as rows of one table.
 
 python -m benchmarks.compare --truth ROOT/train.csv --family foraminal \
-    ours=runs/foraminal/validation.csv hog=runs/hog/validation.csv fourth=FILE.csv
+    ours=runs/foraminal/validation.csv hog=runs/hog/validation.csv fourth=FILE.csv \
+    both=runs/foraminal/validation.csv+runs/hog/validation.csv
 
 Files are submissions, p x (1, 2, 4), or grades.parquet; a submission may hold some cells alone.
-Only cells that every file answers are counted, so that all rows are about the same ones.
+Files joined by + are one row: the geometric mean of their probabilities, which is the mean of their
+logits. Only cells that every file answers are counted, so that all rows are about the same ones.
 """
 
 from __future__ import annotations
@@ -25,6 +27,9 @@ from lumbar.imaging.tables import read_labels
 from lumbar.pipelines.evaluate import Truth, evaluate
 from lumbar.reports.predictions import Predictions, read_predictions
 from lumbar.reports.submission import read_submission
+
+TINY = 1e-15
+"""What the challenge's metric takes for a probability of 0."""
 
 COLUMNS = (
     "predictions",
@@ -59,6 +64,14 @@ def table(named: Mapping[str, Predictions], truth: Truth, family: Family) -> str
     )
 
 
+def mean(several: Sequence[Predictions]) -> Predictions:
+    """The geometric mean of probabilities, of the studies that are in all of them."""
+    common = sorted(set.intersection(*(set(one.study_ids) for one in several)))
+    logs = [np.log(np.maximum(_of(one, common), TINY)) for one in several]
+    shares = np.exp(np.mean(logs, axis=0))
+    return Predictions(tuple(common), shares / shares.sum(axis=-1, keepdims=True))
+
+
 def _of(predictions: Predictions, study_ids: Sequence[str]) -> NDArray[np.float64]:
     """Weighted shares `[n, 25, 3]` of these studies."""
     place = {study_id: row for row, study_id in enumerate(predictions.study_ids)}
@@ -87,11 +100,11 @@ def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.4f}".removeprefix("0")
 
 
-def _named(word: str) -> tuple[str, Path]:
-    name, equals, path = word.partition("=")
+def _named(word: str) -> tuple[str, list[Path]]:
+    name, equals, paths = word.partition("=")
     if not equals:
         raise ArgumentTypeError(f"{word}: expected NAME=FILE")
-    return name, Path(path)
+    return name, [Path(path) for path in paths.split("+")]
 
 
 def _read(path: Path) -> Predictions:
@@ -105,12 +118,12 @@ def main() -> None:
     arguments = ArgumentParser(
         prog="benchmarks.compare", description=(__doc__ or "").splitlines()[0]
     )
-    arguments.add_argument("predictions", type=_named, nargs="+", metavar="NAME=FILE")
+    arguments.add_argument("predictions", type=_named, nargs="+", metavar="NAME=FILE[+FILE]")
     arguments.add_argument("--truth", type=Path, required=True, help="train.csv")
     arguments.add_argument("--family", type=Family, choices=list(Family), default=Family.FORAMINAL)
     options = arguments.parse_args()
     try:
-        named = {name: _read(path) for name, path in options.predictions}
+        named = {name: mean([_read(one) for one in files]) for name, files in options.predictions}
         print(table(named, read_labels(options.truth), options.family))
     except LumbarError as error:
         sys.exit(f"compare: {error}")

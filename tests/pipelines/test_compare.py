@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.compare import table
+from benchmarks.compare import mean, table
 from lumbar.domain import CELLS, Family, Severity
 from lumbar.errors import FormatError
 from lumbar.reports.predictions import Predictions
@@ -51,3 +51,14 @@ def test_files_of_different_patients_are_refused() -> None:
     named = {"one": answers("a", right=True), "other": answers("b", right=True)}
     with pytest.raises(FormatError, match="no study is in every file"):
         table(named, TRUTH, Family.FORAMINAL)
+
+
+def test_joined_files_are_the_mean_of_their_logits() -> None:
+    one, other = answers("a", "b", right=True), answers("b", "c", right=False)
+    other.weighted[0, 5] = np.nan
+    both = mean([one, other])
+    assert both.study_ids == ("b",)
+    assert np.isnan(both.weighted[0, 5]).all()
+    logits = np.log([one.weighted[1, 4], other.weighted[0, 4]]).mean(axis=0)
+    assert np.log(both.weighted[0, 4]) - logits == pytest.approx(-np.log(2 * 0.08**0.5 + 0.1))
+    assert both.weighted[0, 4].sum() == pytest.approx(1)

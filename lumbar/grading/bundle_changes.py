@@ -1,4 +1,4 @@
-"""What may be done to a bundle after its training: narrower files, another self-test, a choice."""
+"""What may be done to a bundle after its training: narrower files, another locator, a choice."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 
 from lumbar.domain import Family
+from lumbar.errors import BundleError
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.bundle_files import (
     CHOICE,
     CONFIG,
+    LOCATOR,
     SELFTEST,
     Precision,
     draft_of,
@@ -25,7 +27,7 @@ from lumbar.grading.bundle_files import (
 from lumbar.grading.calibration import Calibration
 from lumbar.grading.choice import Choice
 
-__all__ = ["add_choice", "replace_selftest", "store_as"]
+__all__ = ["add_choice", "replace_selftest", "store_as", "with_locator"]
 
 
 def store_as(bundle: Bundle, folder: str | Path, precision: Precision) -> Bundle:
@@ -42,6 +44,30 @@ def store_as(bundle: Bundle, folder: str | Path, precision: Precision) -> Bundle
         else:
             shutil.copyfile(bundle.path / name, draft / name)
     seal(draft, {**bundle.card, "stored_as": precision})
+    put_in_place(draft, folder)
+    return Bundle.load(folder)
+
+
+def with_locator(bundle: Bundle, other: Bundle, folder: str | Path) -> Bundle:
+    """A copy of a bundle in `folder` that finds its points by another one's locator.
+
+    It has neither a choice among slices nor a self-test, because both rest on the points that were
+    found before: `jobs/choose.py` makes them anew. Raises BundleError where `other` has no locator.
+    """
+    if other.config.locator is None:
+        raise BundleError(f"{other.path}: has no locator to take")
+    folder = Path(folder)
+    draft = draft_of(folder)
+    for name in bundle.card["sha256"]:
+        if name not in (CHOICE, SELFTEST, LOCATOR):
+            shutil.copyfile(bundle.path / name, draft / name)
+    shutil.copyfile(other.path / LOCATOR, draft / LOCATOR)
+    config = bundle.config.model_copy(update={"locator": other.config.locator})
+    write_json(draft / CONFIG, config.model_dump(mode="json"))
+    learned = {key: other.card["recipe"][key] for key in ("data", "locator", "seed")}
+    card = {**bundle.card, "locator": {"of": other.name, "recipe": learned}}
+    card.pop("choice", None)
+    seal(draft, card)
     put_in_place(draft, folder)
     return Bundle.load(folder)
 

@@ -2,13 +2,15 @@
 
 python -m lumbar.grading.shipped --bundle runs/starter/bundle --licence LICENCE.txt [--output DIR]
 
-copies a bundle to where it ships from, its matrices as fp16, with the licence of its weights.
+copies a bundle to where it ships from, its matrices as fp16, with the licence of its weights. With
+--locator OTHER it finds its points by another bundle's locator; then run jobs/choose.py on it.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from argparse import ArgumentParser
 from pathlib import Path
 
@@ -36,14 +38,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser = ArgumentParser(prog="python -m lumbar.grading.shipped", description=__doc__)
     parser.add_argument("--bundle", type=Path, required=True, help="a bundle that was trained")
     parser.add_argument("--licence", type=Path, required=True, help="text of its weights' licence")
+    parser.add_argument("--locator", type=Path, help="another bundle, whose locator it then has")
     parser.add_argument("--output", type=Path, default=STARTER, help="default: %(default)s")
     options = parser.parse_args(arguments)
     try:
         from lumbar.grading.bundle import Bundle
-        from lumbar.grading.bundle_changes import store_as
+        from lumbar.grading.bundle_changes import store_as, with_locator
 
         text = options.licence.read_text(encoding="utf-8")
-        stored = store_as(Bundle.load(options.bundle), options.output, "fp16")
+        bundle = Bundle.load(options.bundle)
+        with tempfile.TemporaryDirectory() as folder:
+            if options.locator is not None:
+                bundle = with_locator(bundle, Bundle.load(options.locator), Path(folder) / "bundle")
+            stored = store_as(bundle, options.output, "fp16")
         (options.output / LICENCE).write_text(text, encoding="utf-8")
     except (LumbarError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import load_file
 
+from lumbar.config import Recipe
 from lumbar.errors import BundleError
 from lumbar.grading import shipped
 from lumbar.grading.bundle import Bundle, write_bundle
-from lumbar.grading.bundle_changes import store_as
+from lumbar.grading.bundle_changes import add_choice, store_as, with_locator
+from lumbar.grading.calibration import Calibration
+from lumbar.grading.choice import Choice
+from lumbar.grading.densenet import FEATURES
 from lumbar.grading.grader import Grader
 from lumbar.grading.landmarks import Landmarks
+from lumbar.grading.learn import Learned
+from lumbar.grading.networks import LocatorNet
 from lumbar.imaging.study import Study
 
 HAS_STARTER = (shipped.STARTER / "card.json").is_file()
@@ -52,6 +60,35 @@ def test_vectors_stay_fp32(bundle: Bundle, tmp_path: Path) -> None:
 def test_training_may_write_fp16_itself(small_recipe, random_weights, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     half = write_bundle(tmp_path / "half", small_recipe, random_weights, {}, precision="fp16")
     assert half.sizes()["grader.safetensors"] < 15e6
+
+
+def test_another_bundles_locator_comes_with_its_settings_and_without_what_rests_on_points(
+    bundle: Bundle, small_recipe: Recipe, random_weights: Learned, tmp_path: Path
+) -> None:
+    assert small_recipe.locator is not None
+    closer = small_recipe.locator.model_copy(update={"closer": 0.5})
+    recipe = small_recipe.model_copy(update={"name": "other", "locator": closer})
+    torch.manual_seed(5)
+    learned = replace(random_weights, locator=LocatorNet())
+    other = write_bundle(tmp_path / "other", recipe, learned, {})
+    chosen = add_choice(
+        store_as(bundle, tmp_path / "chosen", "fp32"),
+        Choice(torch.zeros(FEATURES)),
+        Calibration(1.0),
+        {"studies": 1},
+        lambda path: {"rows": []},
+    )
+    mixed = with_locator(chosen, other, tmp_path / "mixed")
+    assert mixed.config.locator == closer
+    assert mixed.config.temperatures == chosen.config.temperatures
+    digests = mixed.card["sha256"]
+    assert digests["locator.safetensors"] == other.card["sha256"]["locator.safetensors"]
+    assert digests["grader.safetensors"] == bundle.card["sha256"]["grader.safetensors"]
+    assert digests.keys() == {"config.json", "grader.safetensors", "locator.safetensors"}
+    assert mixed.card["locator"]["of"] == other.name
+    assert mixed.card["locator"]["recipe"]["locator"]["closer"] == 0.5
+    assert "choice" not in mixed.card
+    assert mixed.choice() is None
 
 
 def test_the_command_writes_the_licence_beside_and_prints_the_sizes(

@@ -8,10 +8,15 @@ import numpy as np
 import pytest
 
 from benchmarks.oof import mean_of, write
-from lumbar.domain import CELLS
+from lumbar.domain import CELLS, Family
 from lumbar.errors import FormatError
 from lumbar.grading.rules import tilt, untilt
+from lumbar.imaging.tables import read_labels
+from lumbar.pipelines.evaluate import evaluate
+from lumbar.reports.predictions import read_predictions
 from lumbar.reports.submission import read_submission, write_rows
+
+OOF = Path(__file__).resolve().parents[2] / "benchmarks" / "oof_foraminal.csv.gz"
 
 
 def validation(path: Path, shares: dict[str, tuple[float, float, float]]) -> Path:
@@ -53,3 +58,17 @@ def test_a_study_that_is_in_fewer_files_than_another_is_refused(tmp_path: Path) 
 def test_the_same_means_are_the_same_bytes(tmp_path: Path) -> None:
     means = {"a": np.full((25, 3), 1 / 3)}
     assert write(means, tmp_path / "one.gz") == write(means, tmp_path / "two.gz")
+
+
+@pytest.mark.real
+def test_on_patients_kept_apart_the_starter_is_right_in_more_than_four_of_five(
+    lumbar_data: Path,
+) -> None:
+    """What `jobs/evaluate.py` says of the committed file: fold 0, only the side given."""
+    predictions = read_predictions(OOF)
+    truth = read_labels(lumbar_data / "rsna" / "train.csv")
+    measured = evaluate(predictions, truth, families=[Family.FORAMINAL])
+    assert measured["n_studies"] == 333
+    assert measured["accuracy"] > 0.80 > measured["majority"]
+    assert measured["accuracy_interval"][0] > measured["majority"]
+    assert measured["calibration_error"] <= 0.03

@@ -10,10 +10,17 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from lumbar.domain import Basis, Family, View
 from lumbar.errors import ConfigError
@@ -207,6 +214,8 @@ class GraderSettings(Optimisation):
     dropout: Share = 0.2
     class_weights: tuple[float, float, float] = (1.0, 1.0, 1.0)
     """Of the cross-entropy. The metric's 1, 2, 4 are multiplied in afterwards."""
+    hog: bool = False
+    """Whether foramina are also read by a regression on gradients, and the two logits averaged."""
     rule: Literal["tilted", "untilted"] = "tilted"
     """How a severity is chosen: argmax of p x (1, 2, 4), or of p."""
 
@@ -282,6 +291,13 @@ class Recipe(Section):
     whole: WholeSettings | None = None
     """Given: the network over whole slices is trained, for comparison, and no bundle."""
     workers: WorkerSettings = WorkerSettings()
+
+    @model_validator(mode="after")
+    def _hog_reads_t1(self) -> Self:
+        views = self.crops.views.get(Family.FORAMINAL)
+        if self.grader.hog and views != (View.SAGITTAL_T1,):
+            raise ValueError("grader.hog: reads foramina off sagittal_t1 alone, see crops.views")
+        return self
 
     def without_places(self) -> dict[str, Any]:
         """The recipe as JSON without the folders of this machine: what a bundle's card shows."""

@@ -14,16 +14,17 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 from lumbar.config import CropSettings, LocatorSettings, Recipe
-from lumbar.domain import Basis, Family
+from lumbar.domain import Basis, Family, Level, Severity
 from lumbar.errors import BundleError
 from lumbar.grading.bundle_files import (
     CARD,
     CHOICE,
     CONFIG,
     GRADER,
+    HOG,
     LOCATOR,
     SELFTEST,
     Precision,
@@ -38,6 +39,7 @@ from lumbar.grading.bundle_files import (
 from lumbar.grading.calibration import Calibration
 from lumbar.grading.choice import Choice
 from lumbar.grading.densenet import FEATURES
+from lumbar.grading.hog import HOG_FEATURES, HogReading
 from lumbar.grading.learn import Learned
 from lumbar.grading.networks import GraderNet, LocatorNet
 from lumbar.grading.rules import Rule
@@ -127,6 +129,7 @@ class Bundle:
         self.grader()
         self.locator()
         self.choice()
+        self.hog()
         return self
 
     def sizes(self) -> dict[str, int]:
@@ -143,17 +146,28 @@ class Bundle:
 
     def choice(self) -> Choice | None:
         """What chooses among a foramen's slices; None where the locator's word alone does."""
-        if CHOICE not in self.card["sha256"]:
+        tensors = self._fitted(CHOICE, {"weight": (FEATURES,)})
+        return None if tensors is None else Choice(**tensors)
+
+    def hog(self) -> HogReading | None:
+        """The second reading of foramina; None where the network alone reads them."""
+        shapes = {"weight": (HOG_FEATURES, len(Severity)), "level": (len(Level), len(Severity))}
+        tensors = self._fitted(HOG, shapes)
+        return None if tensors is None else HogReading(**tensors)
+
+    def _fitted(self, name: str, shapes: Mapping[str, tuple[int, ...]]) -> dict[str, Tensor] | None:
+        """The tensors of a file beside the networks'; None for a bundle without it."""
+        if name not in self.card["sha256"]:
             return None
-        path = self.path / CHOICE
+        path = self.path / name
         try:
-            choice = Choice(load_file(path)["weight"])
-            fits = choice.weight.shape == (FEATURES,)
-        except (SafetensorError, KeyError, RuntimeError):
-            fits = False
-        if not fits or not bool(torch.isfinite(choice.weight).all()):
-            raise BundleError(f"{path}: is not a choice among slices; fit it again")
-        return choice
+            tensors = {key: value.float() for key, value in load_file(path).items()}
+        except (SafetensorError, RuntimeError):
+            tensors = {}
+        finite = all(bool(torch.isfinite(value).all()) for value in tensors.values())
+        if not finite or {key: tuple(value.shape) for key, value in tensors.items()} != shapes:
+            raise BundleError(f"{path}: does not hold what its name says; fit it again")
+        return tensors
 
 
 def write_bundle(
@@ -186,6 +200,8 @@ def write_bundle(
     save_file(stored(learned.grader.state_dict(), precision), draft / GRADER)
     if learned.locator is not None:
         save_file(stored(learned.locator.state_dict(), precision), draft / LOCATOR)
+    if learned.hog is not None:
+        save_file({"weight": learned.hog.weight, "level": learned.hog.level}, draft / HOG)
     seal(draft, _card(recipe, card))
     if selftest is not None:
         write_json(draft / SELFTEST, selftest(draft))

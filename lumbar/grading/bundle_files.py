@@ -20,6 +20,7 @@ __all__ = [
     "CHOICE",
     "CONFIG",
     "GRADER",
+    "HOG",
     "LOCATOR",
     "SELFTEST",
     "Precision",
@@ -35,7 +36,7 @@ __all__ = [
 
 CONFIG, CARD, SELFTEST = "config.json", "card.json", "selftest.json"
 LOCATOR, GRADER = "locator.safetensors", "grader.safetensors"
-CHOICE = "choice.safetensors"
+CHOICE, HOG = "choice.safetensors", "hog.safetensors"
 
 Precision = Literal["fp32", "fp16"]
 

@@ -19,16 +19,13 @@ from torch import Tensor
 from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
-from lumbar.domain import Family, Level, View
 from lumbar.grading.calibration import Calibration, fit_calibration
 from lumbar.grading.crops import Crops
 from lumbar.grading.densenet import FEATURES
+from lumbar.grading.hog import FORAMINAL
 from lumbar.grading.landmarks import Landmarks
-from lumbar.grading.networks import GraderNet
 
 __all__ = ["Candidates", "Choice", "fit_choice", "fit_located", "prefer"]
-
-FORAMINAL = list(Family).index(Family.FORAMINAL)
 
 RIDGE = 100.0
 """Of the squared weights on features of deviation 1: from 30 to 300 nothing changes much."""
@@ -73,16 +70,17 @@ def _log(worth: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Candidates:
-    """A foramen's candidate slices: features `[k, 1024]` and the locator's worth `[k]` of each.
+    """A foramen's candidate slices: of each the features `[k, 1024]`, what is read off it alone
+    (logits `[k, 3]`), and the locator's worth `[k]`.
 
     `marked` is which of them the reader marked, None where none of them; `label` the grade, -1
     where there is none.
     """
 
     pooled: NDArray[np.float32]
+    logits: NDArray[np.float64]
     worth: NDArray[np.float64]
     marked: int | None
-    level: Level
     label: int
 
 
@@ -118,18 +116,20 @@ def fit_choice(foramina: Sequence[Candidates]) -> Choice | None:
     return Choice((weight.detach() / spread).contiguous())
 
 
-def fit_located(grader: GraderNet, choice: Choice, foramina: Sequence[Candidates]) -> Calibration:
-    """The calibration of foraminal grades as they are given: at located points, by shares."""
+def fit_located(choice: Choice, foramina: Sequence[Candidates]) -> Calibration:
+    """The calibration of foraminal grades as they are given: at located points, by shares.
+
+    Logits are linear in the shares, so a foramen's are the mean of its slices' own.
+    """
     foramina = [one for one in foramina if one.label >= 0]
     if not foramina:
         return Calibration()
     pooled, worth, rows = _flat(foramina)
     family = torch.full((len(foramina),), FORAMINAL)
-    views = torch.full_like(rows, list(View).index(View.SAGITTAL_T1))
-    level = torch.tensor([one.level.ordinal for one in foramina])
+    read = torch.from_numpy(np.concatenate([one.logits for one in foramina]))
     with torch.inference_mode():
-        shares = choice.shares(pooled, rows, family, worth)
-        logits = grader.grade(pooled, rows, views, family, level, shares)
+        shares = choice.shares(pooled, rows, family, worth).double()
+        logits = read.new_zeros(len(foramina), 3).index_add(0, rows, read * shares[:, None])
     return fit_calibration(logits, torch.tensor([one.label for one in foramina]))
 
 

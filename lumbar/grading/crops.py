@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lumbar.config import CropSettings
-from lumbar.domain import Cell, Side, View
+from lumbar.domain import Cell, Family, Side, View
 from lumbar.grading.landmarks import Landmark, Landmarks
 from lumbar.imaging.nearby import nearest_slice, neighbours
 from lumbar.imaging.resample import Square, sample_all, square_on, to_uint8
@@ -66,6 +66,21 @@ class Crops:
     views: NDArray[np.int64]
     marks: tuple[Landmark, ...]
     reasons: Mapping[Cell, str]
+
+    @property
+    def family(self) -> NDArray[np.int64]:
+        """Of each cell, in the order of `Family`."""
+        return np.array([list(Family).index(c.condition.family) for c in self.cells], np.int64)
+
+    @property
+    def level(self) -> NDArray[np.int64]:
+        """Of each cell, 0 (L1/L2) to 4 (L5/S1)."""
+        return np.array([cell.level.ordinal for cell in self.cells], np.int64)
+
+    def apart(self) -> Crops:
+        """Each picture as that of a cell of its own."""
+        cells = tuple(self.cells[row] for row in self.rows)
+        return replace(self, cells=cells, rows=np.arange(len(cells)))
 
 
 def cut_crops(study: Study, landmarks: Landmarks, settings: CropSettings) -> Crops:

@@ -12,6 +12,7 @@ from torch.nn import functional
 from lumbar.config import Recipe
 from lumbar.domain import SEVERITY_WEIGHTS
 from lumbar.grading.augment import contrast, cut, random_maps
+from lumbar.grading.hog import HogReading
 from lumbar.grading.infer import CANAL, Reader, mirror, read_crops
 from lumbar.grading.networks import GraderNet
 from lumbar.grading.store import CropStore, Part
@@ -72,7 +73,13 @@ class GradeTask:
             "accuracy": float(right.float().mean()),
         }
 
-    def logits(self, model: nn.Module, findings: Tensor, looks: Literal[1] | None = None) -> Tensor:
+    def logits(
+        self,
+        model: nn.Module,
+        findings: Tensor,
+        looks: Literal[1] | None = None,
+        hog: HogReading | None = None,
+    ) -> Tensor:
         """Logits `[n, 3]` of findings as inference reads them, or with fewer looks."""
         owner, picture = self.store.pictures_of(findings)
         return read_crops(
@@ -83,6 +90,7 @@ class GradeTask:
             self.store.family[findings],
             self.store.level[findings],
             self.recipe.crops.model_copy(update={"looks": looks or self.recipe.crops.looks}),
+            hog=hog,
             bf16=torch.is_autocast_enabled(self.device.type),
         ).logits
 

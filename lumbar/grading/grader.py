@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -39,11 +37,12 @@ from lumbar.grading.engine import engine_of
 from lumbar.grading.engine_networks import EngineGrader, EngineLocator
 from lumbar.grading.evidence import evidence_of, grounds, place_of
 from lumbar.grading.fit import pick_precision
-from lumbar.grading.infer import crop_features, read_crops
+from lumbar.grading.infer import Read, crop_features, read_crops
 from lumbar.grading.landmarks import Landmarks, Unplaced
 from lumbar.grading.locate import locate
 from lumbar.grading.rules import apply
 from lumbar.grading.shipped import starter_path
+from lumbar.grading.watch import Watch
 from lumbar.imaging.study import Study
 
 __all__ = ["Grader"]
@@ -79,7 +78,7 @@ class Grader:
             bundle.sha256(GRADER),
             build,
         )
-        self._choice = bundle.choice()
+        self._choice, self._hog = bundle.choice(), bundle.hog()
         self._locator: EngineLocator | None = None
         locator = bundle.locator()
         if locator is not None and bundle.config.locator is not None:
@@ -117,14 +116,14 @@ class Grader:
 
     def grade(self, study: Study) -> StudyGrades:
         """The 25 findings of a study at points that the bundle's locator finds."""
-        watch = _Watch()
+        watch = Watch()
         with watch.stage("locate"):
             landmarks = self.locate(study)
         return self._graded(study, landmarks, watch)[0]
 
     def explain(self, study: Study) -> tuple[StudyGrades, Mapping[Cell, HeatMap]]:
         """What `grade` gives, and for each graded finding where in its picture that was read."""
-        watch = _Watch()
+        watch = Watch()
         with watch.stage("locate"):
             landmarks = self.locate(study)
         return self._explain(study, landmarks, watch)
@@ -133,11 +132,11 @@ class Grader:
         self, study: Study, landmarks: Landmarks
     ) -> tuple[StudyGrades, Mapping[Cell, HeatMap]]:
         """What `grade_at` gives, and the heat map of each graded finding."""
-        return self._explain(study, landmarks, _Watch())
+        return self._explain(study, landmarks, Watch())
 
     def grade_at(self, study: Study, landmarks: Landmarks) -> StudyGrades:
         """The 25 findings of a study at given points."""
-        return self._graded(study, landmarks, _Watch())[0]
+        return self._graded(study, landmarks, Watch())[0]
 
     def locate(self, study: Study) -> Landmarks:
         """The points of the 25 cells; BundleError where the bundle has no locator.
@@ -146,11 +145,12 @@ class Grader:
         """
         return self._located(study, choosing=self._choice is not None)
 
-    def candidates(self, study: Study) -> tuple[Crops, NDArray[np.float32]]:
-        """The crops of every slice that may show a cell, and features `[p, 1024]` of each."""
-        landmarks = self._located(study, choosing=True)
-        crops = cut_crops(study, landmarks, self.bundle.config.crops)
-        return crops, crop_features(self._grader, crops.pictures, self.bundle.config.crops)
+    def candidates(self, study: Study) -> tuple[Crops, NDArray[np.float32], NDArray[np.float64]]:
+        """Crops of all slices that may show a cell, features `[p, 1024]` and logits `[p, 3]`."""
+        settings = self.bundle.config.crops
+        crops = cut_crops(study, self._located(study, choosing=True), settings)
+        logits = np.asarray(self._logits(crops.apart()).logits.double().numpy())
+        return crops, crop_features(self._grader, crops.pictures, settings), logits
 
     def _located(self, study: Study, *, choosing: bool) -> Landmarks:
         if self._locator is None or self.bundle.config.locator is None:
@@ -158,7 +158,7 @@ class Grader:
         return locate(study, self._heat_maps, self.bundle.config.locator, choosing=choosing)
 
     def _explain(
-        self, study: Study, landmarks: Landmarks, watch: _Watch
+        self, study: Study, landmarks: Landmarks, watch: Watch
     ) -> tuple[StudyGrades, Mapping[Cell, HeatMap]]:
         grades, crops, landmarks = self._graded(study, landmarks, watch)
         with watch.stage("explain"):
@@ -168,7 +168,7 @@ class Grader:
         return replace(grades, seconds=watch.seconds), heat
 
     def _graded(
-        self, study: Study, landmarks: Landmarks, watch: _Watch
+        self, study: Study, landmarks: Landmarks, watch: Watch
     ) -> tuple[StudyGrades, Crops, Landmarks]:
         """The grades, and the crops and points that they rest on."""
         with watch.stage("crop"):
@@ -193,20 +193,23 @@ class Grader:
 
     def _read(self, crops: Crops) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Probabilities `[n, 3]` of the cells, and how much each picture `[p]` counted."""
-        family = torch.tensor([list(Family).index(c.condition.family) for c in crops.cells]).long()
-        read = read_crops(
+        logits, shares = self._logits(crops)
+        shown = calibrated(logits, torch.from_numpy(crops.family), self.bundle.calibrations)
+        return shown, np.asarray(shares.double().numpy())
+
+    def _logits(self, crops: Crops) -> Read:
+        return read_crops(
             self._grader,
             torch.from_numpy(crops.pictures),
             torch.from_numpy(crops.rows),
             torch.from_numpy(crops.views),
-            family,
-            torch.tensor([cell.level.ordinal for cell in crops.cells]).long(),
+            torch.from_numpy(crops.family),
+            torch.from_numpy(crops.level),
             self.bundle.config.crops,
             choice=self._choice,
             worth=torch.tensor([mark.worth for mark in crops.marks]),
+            hog=self._hog,
         )
-        shares = np.asarray(read.shares.double().numpy())
-        return calibrated(read.logits, family, self.bundle.calibrations), shares
 
     def _unsided(self, study: Study, unplaced: Unplaced) -> list[UnsidedFinding]:
         """The grades of a lone slice's points; none where the family may not be graded."""
@@ -278,21 +281,9 @@ class Grader:
         )
 
     def _heat_maps(self, pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
-        batch = torch.from_numpy(pictures)[:, None].expand(-1, 3, -1, -1).to(self.device)
         assert self._locator is not None
         with torch.inference_mode():
-            maps = self._locator(batch)
+            maps = self._locator(
+                torch.from_numpy(pictures)[:, None].expand(-1, 3, -1, -1).to(self.device)
+            )
         return np.asarray(maps.double().cpu().numpy())
-
-
-class _Watch:
-    """Seconds a stage of one study."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        began = time.perf_counter()
-        yield
-        self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - began

@@ -16,6 +16,7 @@ from lumbar.grading.choice import Choice
 from lumbar.grading.densenet import FEATURES
 from lumbar.grading.engine_networks import EngineGrader
 from lumbar.grading.fit import autocast
+from lumbar.grading.hog import FORAMINAL, HogReading
 from lumbar.grading.networks import GraderNet, even_shares
 
 __all__ = ["Read", "Reader", "crop_features", "mirror", "read_crops"]
@@ -51,15 +52,17 @@ def read_crops(
     *,
     choice: Choice | None = None,
     worth: Tensor | None = None,
+    hog: HogReading | None = None,
     bf16: bool = False,
     batch: int = 64,
 ) -> Read:
     """What is read, on the CPU, off cached pictures `[p, 3, s, s]` of findings.
 
     Arguments as of GraderNet, with `rows` ascending. With a `choice`, candidate slices count by it
-    and their `worth` `[p]`, else alike. A canal is read as it is and mirrored, and the two
-    averaged, so that mirroring a patient cannot change its grade; so are the looks of
-    `settings.looks`, whose pattern a mirror does not change either.
+    and their `worth` `[p]`, else alike. With `hog` a foramen's logits are the mean of the model's
+    and of that reading's. A canal is read as it is and mirrored, and the two averaged, so that
+    mirroring a patient cannot change its grade; so are the looks of `settings.looks`, whose pattern
+    a mirror does not change either.
     """
     device = next(model.parameters()).device
     logits, shares = [torch.zeros(0, 3)], [torch.zeros(0)]
@@ -75,7 +78,7 @@ def read_crops(
             )
             chosen = None if choice is None or worth is None else (choice, worth[mine].to(device))
             seen = [
-                _read(model, cut(cached, maps, settings.size_px), arguments, chosen)
+                _read(model, cut(cached, maps, settings.size_px), arguments, chosen, hog)
                 for maps in shifted_maps(
                     len(cached), settings.margin, settings.looks, settings.look_shift
                 )
@@ -103,16 +106,24 @@ Arguments = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 def _read(
-    model: Reader, shown: Tensor, arguments: Arguments, chosen: tuple[Choice, Tensor] | None
+    model: Reader,
+    shown: Tensor,
+    arguments: Arguments,
+    chosen: tuple[Choice, Tensor] | None,
+    hog: HogReading | None,
 ) -> Read:
     """One look at pictures; a canal's logits are averaged with those of its mirror image."""
-    rows, _, family, _ = arguments
+    rows, _, family, level = arguments
     pooled = model.features(shown)
     if chosen is None:
         shares = even_shares(rows, len(family))
     else:
         shares = chosen[0].shares(pooled, rows, family, chosen[1])
     logits = model.grade(pooled, *arguments, shares).float()
+    if hog is not None:
+        read = hog.logits(shown, level[rows]) * shares[:, None]
+        edges = torch.zeros_like(logits).index_add(0, rows, read)
+        logits = torch.where((family == FORAMINAL)[:, None], (logits + edges) / 2, logits)
     canal = (family == CANAL).nonzero().flatten()
     if len(canal):
         logits[canal] = (logits[canal] + _mirrored(model, shown, arguments, canal)) / 2

@@ -16,6 +16,7 @@ from lumbar.errors import InputError
 from lumbar.grading.calibration import Calibration, calibrated, fit_calibration
 from lumbar.grading.fit import Place, Record, fit
 from lumbar.grading.grade_task import GradeTask
+from lumbar.grading.hog import HogReading, fit_hog
 from lumbar.grading.locate_task import LocateTask
 from lumbar.grading.metrics import weighted_prior
 from lumbar.grading.store import CropStore, Part, PictureStore, part_of
@@ -56,6 +57,8 @@ class Learned:
     families: tuple[Family, ...]
     """Those with a labelled training row: no other is graded."""
     held_out: Predictions
+    hog: HogReading | None = None
+    """The second reading of foramina, where the recipe has it."""
 
 
 def learn(
@@ -95,7 +98,8 @@ def finish(
 ) -> Learned:
     """Calibrations from the calibration patients, the prior from all but the held-out ones."""
     task = GradeTask(recipe, crops, place.device)
-    calibrations = _calibrations(task, grader)
+    hog = _hog(recipe, task)
+    calibrations = _calibrations(task, grader, hog)
     seen = crops.where(recipe.data, Part.TRAINING, Part.CALIBRATION)
     families = tuple(f for k, f in enumerate(Family) if bool((crops.family[seen] == k).any()))
     return Learned(
@@ -104,17 +108,27 @@ def finish(
         calibrations=calibrations,
         prior=weighted_prior(_label_table(crops, recipe)),
         families=families,
-        held_out=held_out(task, grader, calibrations),
+        held_out=held_out(task, grader, calibrations, hog),
+        hog=hog,
     )
 
 
+def _hog(recipe: Recipe, task: GradeTask) -> HogReading | None:
+    if not recipe.grader.hog:
+        return None
+    return fit_hog(task.store, task.training, recipe.crops.margin, recipe.crops.size_px)
+
+
 def held_out(
-    task: GradeTask, grader: nn.Module, calibrations: tuple[Calibration, ...]
+    task: GradeTask,
+    grader: nn.Module,
+    calibrations: tuple[Calibration, ...],
+    hog: HogReading | None = None,
 ) -> Predictions:
     """Calibrated predictions of the held-out patients' cells, at the points that were given."""
     store = task.store
     findings = store.where(task.recipe.data, Part.HELD_OUT, labelled=False)
-    logits = task.logits(grader, findings)
+    logits = task.logits(grader, findings, hog=hog)
     return Predictions(
         study_ids=tuple(store.study_ids[i] for i in findings.tolist()),
         cells=tuple(store.cells[i] for i in findings.tolist()),
@@ -123,8 +137,10 @@ def held_out(
     )
 
 
-def _calibrations(task: GradeTask, grader: nn.Module) -> tuple[Calibration, ...]:
-    logits = task.logits(grader, task.calibration)
+def _calibrations(
+    task: GradeTask, grader: nn.Module, hog: HogReading | None
+) -> tuple[Calibration, ...]:
+    logits = task.logits(grader, task.calibration, hog=hog)
     labels = task.store.labels[task.calibration]
     families = task.store.family[task.calibration]
     return tuple(

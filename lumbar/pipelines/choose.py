@@ -76,7 +76,7 @@ def choose(bundle: Path, source: str | Path, labels: Path, *, trusted: bool) -> 
             f"{source}: none of the {len(studies)} patients whom {bundle} kept apart has a foramen "
             "with a label point on one of several slices"
         )
-    calibration = fit_located(loaded.grader(), choice, foramina)
+    calibration = fit_located(choice, foramina)
     facts = {
         "studies": len(found),
         "foramina": len(foramina),
@@ -153,7 +153,7 @@ class Chooser:
         files, points, grades = labelled
         try:
             study = read_study(files, recognise=recognise, trusted=self.trusted)
-            crops, features = self.grader.candidates(study)
+            crops, features, logits = self.grader.candidates(study)
         except (LumbarError, OSError) as error:
             return Failure(files.study_id, files.uri, str(error))
         given = Landmarks.of_labels(study, points).points
@@ -167,7 +167,7 @@ class Chooser:
             grade = grades.get(cell)
             label = -1 if grade is None else int(grade)
             marked = _marked(marks, given.get(cell))
-            foramina.append(Candidates(features[mine], worth, marked, cell.level, label))
+            foramina.append(Candidates(features[mine], logits[mine], worth, marked, label))
         return files.study_id, foramina
 
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from lumbar.domain import Cell, Condition, Family, Level, View
+from lumbar.domain import Cell, Condition, Family, Level
 from lumbar.errors import BundleError
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.bundle_changes import add_choice
@@ -20,7 +20,6 @@ from lumbar.grading.calibration import Calibration
 from lumbar.grading.choice import Candidates, Choice, fit_choice, fit_located
 from lumbar.grading.grader import Grader
 from lumbar.grading.landmarks import Landmark, Landmarks
-from lumbar.grading.networks import GraderNet
 from lumbar.imaging.study import Study
 
 CELL = Cell(Condition.LEFT_NEURAL_FORAMINAL_NARROWING, Level.L4_L5)
@@ -39,7 +38,7 @@ def sets(count: int, seed: int) -> list[Candidates]:
         marked = int(rng.integers(4))
         pooled[marked, 7] += 1
         worth = 0.5 + rng.random(4) / 2
-        made.append(Candidates(pooled, worth, marked, Level.L4_L5, -1))
+        made.append(Candidates(pooled, np.zeros((4, 3)), worth, marked, -1))
     return made
 
 
@@ -59,34 +58,31 @@ def test_it_learns_what_tells_the_marked_slice() -> None:
 
 def test_without_several_slices_there_is_nothing_to_learn() -> None:
     assert fit_choice([]) is None
-    alone = Candidates(np.zeros((1, 1024), np.float32), np.ones(1), 0, Level.L4_L5, 0)
+    alone = Candidates(np.zeros((1, 1024), np.float32), np.zeros((1, 3)), np.ones(1), 0, 0)
     assert fit_choice([alone]) is None
     assert fit_choice([replace(one, marked=None) for one in sets(3, seed=0)]) is None
 
 
 def test_the_calibration_is_that_of_grades_as_they_are_given() -> None:
     """Logits that are twice as sure as the labels are halved, and no label changes nothing."""
-    network = GraderNet()
-    view = list(View).index(View.SAGITTAL_T1)
-    network.reading.data.zero_()
-    network.reading.data[FORAMINAL, view, :3] = torch.eye(3) * 8
     rng = np.random.default_rng(0)
     foramina = []
     for one in sets(1000, seed=2):
-        one.pooled[:, :3] = rng.random(3)
-        odds = np.exp(one.pooled[0, :3] * 4)
+        logits = np.tile(rng.random(3) * 8, (4, 1))
+        odds = np.exp(logits[0] / 2)
         label = int(rng.choice(3, p=odds / odds.sum()))
-        foramina.append(replace(one, label=label))
-    found = fit_located(network, NOTHING, foramina)
+        foramina.append(replace(one, logits=logits, label=label))
+    found = fit_located(NOTHING, foramina)
     assert found.temperature == pytest.approx(2, abs=0.3)
     assert np.abs(found.offsets).max() < 0.2
-    assert fit_located(network, NOTHING, sets(3, seed=0)) == Calibration()
+    assert fit_located(NOTHING, sets(3, seed=0)) == Calibration()
 
 
 def test_a_study_on_which_nothing_was_found_has_no_candidate(bundle: Bundle) -> None:
-    crops, features = Grader(bundle).candidates(Study("nothing", ()))
+    crops, features, logits = Grader(bundle).candidates(Study("nothing", ()))
     assert not crops.cells
     assert features.shape == (0, 1024)
+    assert logits.shape == (0, 3)
 
 
 def test_shares_are_of_a_findings_own_pictures_and_even_where_there_is_no_choice_to_make() -> None:

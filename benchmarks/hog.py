@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from lumbar.config import Recipe, load_recipe, parse_overrides
-from lumbar.errors import LumbarError
+from lumbar.errors import ConfigError, LumbarError
 from lumbar.grading.augment import cut, plain_maps
 from lumbar.grading.hog import FORAMINAL, fit_hog
 from lumbar.grading.learn import Predictions
@@ -27,11 +27,16 @@ from lumbar.pipelines.results import write_validation
 
 
 def held_out(store: CropStore, recipe: Recipe) -> Predictions:
-    """Answers for the held-out foramina, fitted on all others."""
+    """Answers for the held-out foramina, fitted on all others.
+
+    Raises ConfigError where the store has no labelled crop to learn from or none held out.
+    """
     taught = store.where(recipe.data, Part.TRAINING, Part.CALIBRATION)
-    reading = fit_hog(store, taught, recipe.crops.margin, recipe.crops.size_px)
     asked = store.where(recipe.data, Part.HELD_OUT, labelled=False)
-    asked = asked[store.family[asked] == FORAMINAL]
+    taught, asked = (rows[store.family[rows] == FORAMINAL] for rows in (taught, asked))
+    if not len(taught) or not len(asked):
+        raise ConfigError("the cache holds no foraminal crop to learn from, or none held out")
+    reading = fit_hog(store, taught, recipe.crops.margin, recipe.crops.size_px)
     logits = [
         reading.logits(
             cut(

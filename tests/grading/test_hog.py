@@ -67,6 +67,17 @@ def test_held_out_foramina_are_told_apart_by_their_stripes(store: CropStore) -> 
     answers = held_out(store, recipe)
     assert 0 < len(answers.labels) < len(store)
     assert (answers.probabilities.argmax(1) == answers.labels).all()
+    assert answers.probabilities.sum(1) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("held_out_fold", [0, -1])
+def test_a_cache_with_nothing_to_learn_from_or_nothing_held_out_is_refused(
+    store: CropStore, held_out_fold: int
+) -> None:
+    data = DataSettings(folds=1, held_out=held_out_fold, calibration_share=0.0)
+    recipe = Recipe(name="hog", data=data, crops=CropSettings(size_px=32, margin=1.25))
+    with pytest.raises(ConfigError, match="no foraminal crop to learn from"):
+        held_out(store, recipe)
 
 
 def test_foramina_of_one_grade_teach_nothing(store: CropStore) -> None:

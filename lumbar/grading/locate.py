@@ -19,14 +19,15 @@ from lumbar.domain import CELLS, Cell, Condition, Family, Level, LevelNumbering,
 from lumbar.grading.crops import COVER_MM, covering
 from lumbar.grading.landmarks import Landmark, Landmarks, Unplaced
 from lumbar.grading.likeness import looks_foreign
-from lumbar.grading.looks import GAP, Chain, HeatMaps, SliceMaps, look_at, look_closer, near
+from lumbar.grading.looks import GAP, Chain, HeatMaps, SliceMaps, agreed, look_at, look_closer, near
+from lumbar.grading.midline import centre_mm, left_of, width_mm
 from lumbar.grading.networks import CANAL_MAPS, FORAMINAL_MAPS
 from lumbar.grading.pictures import map_of, picture
 from lumbar.grading.sights import Sight, candidates, nearly_the_best
 from lumbar.grading.unplaced import lone_foramina, lone_recesses
 from lumbar.imaging.look import undecided
 from lumbar.imaging.resample import square_on
-from lumbar.imaging.study import Instance, Series, Study
+from lumbar.imaging.study import Series, Study
 
 __all__ = ["locate"]
 
@@ -137,7 +138,11 @@ class _Search:
             for look in looks
             if any(self._laterality(series, look, side, level) for side in Side for level in Level)
         ]
-        chains = [look.chain(FORAMINAL_MAPS, self._beside_the_canal(look, series)) for look in seen]
+        if any(self._canal_mm(level) is not None for level in Level):
+            priors: list[Array | None] = [self._beside_the_canal(look, series) for look in seen]
+        else:
+            priors = [agreed(series, seen, FORAMINAL_MAPS)] * len(seen)
+        chains = [look.chain(FORAMINAL_MAPS, p) for look, p in zip(seen, priors, strict=True)]
         return look_closer(series, chains, FORAMINAL_MAPS, self.heat_maps, self.settings)
 
     def _beside_the_canal(self, look: SliceMaps, series: Series) -> Array:
@@ -160,7 +165,7 @@ class _Search:
         middle = self._midline_mm(series, level)
         if middle is None:
             return 0.0
-        offset = _left_of(instance, middle)
+        offset = left_of(instance, middle)
         lateral = offset if side is Side.LEFT else -offset
         if not 0.3 * FORAMEN_MM < lateral < 2.2 * FORAMEN_MM:
             return 0.0
@@ -172,7 +177,7 @@ class _Search:
         mark = self.points.get(Cell(Condition.SPINAL_CANAL_STENOSIS, level))
         if mark is not None and mark.point_mm is not None and len(mark.series) >= MIDLINE_SLICES:
             return np.asarray(mark.point_mm)
-        return _centre(series) if _width_mm(series) >= 2 * FORAMEN_MM else None
+        return centre_mm(series) if width_mm(series) >= 2 * FORAMEN_MM else None
 
     def _side_is_known(self, series: Series) -> bool:
         if all(instance.plane is None for instance in series):
@@ -274,27 +279,3 @@ def _middle(slices: int) -> range:
 def _told(series: Series) -> bool:
     """Whether anything says which side this series' slices show."""
     return any(instance.side is not None for instance in series)
-
-
-def _left_of(instance: Instance, point_mm: Array) -> float:
-    """How far in mm a sagittal slice lies on the patient's left of a point, at its y and z.
-
-    The side is that of x; the distance is the plane's own, which a patient who lies turned keeps.
-    """
-    assert instance.plane is not None
-    return float(-instance.plane.distance(point_mm) * np.sign(instance.plane.normal[0]))
-
-
-def _width_mm(series: Series) -> float:
-    """Distance from the first to the last slice of a sagittal stack; 0 without geometry."""
-    first, last = series.instances[0].plane, series.instances[-1].plane
-    if first is None or last is None:
-        return 0.0
-    return abs(float(first.distance(last.origin_mm)))
-
-
-def _centre(series: Series) -> Array:
-    """The middle of a stack in patient mm: the mid-line's best guess without a T2 series."""
-    middle = series.instances[len(series) // 2]
-    assert middle.plane is not None
-    return middle.plane.centre_mm(middle.shape)

@@ -19,7 +19,7 @@ from lumbar.grading.pictures import picture, whole_square
 from lumbar.imaging.resample import Square
 from lumbar.imaging.study import Series
 
-__all__ = ["ROOM", "Chain", "HeatMaps", "SliceMaps", "look_at", "look_closer", "near"]
+__all__ = ["ROOM", "Chain", "HeatMaps", "SliceMaps", "agreed", "look_at", "look_closer", "near"]
 
 Array = NDArray[np.float64]
 HeatMaps = Callable[[NDArray[np.uint8]], Array]
@@ -31,6 +31,10 @@ GAP = 2
 AGAIN = 0.04
 """Standard deviation of a closer look's point round the first one's, a share of the slice's edge: a
 third of the distance between two discs, so that each keeps its name."""
+
+TOGETHER = 0.03
+"""Standard deviation of a slice's point round that of its whole stack, a share of the slice's edge:
+a quarter of the distance between two discs (benchmarks/ABLATIONS.md)."""
 
 ROOM = 1.35
 """A closer square's edge is this many times the distance from the first level to the last where a
@@ -82,6 +86,20 @@ def look_at(
     return [look for look in _looks(series, places, heat_maps) if look is not None]
 
 
+def agreed(series: Series, looks: Sequence[SliceMaps], which: slice) -> Array | None:
+    """Log prior `[k, h, w]` of levels round the places that the looks have for them together.
+
+    The slices of one stack show a level at the same height, so one that counts from another disc
+    is outvoted. None where the looks are less than two, or do not lie behind one another.
+    """
+    if len(looks) < 2 or not _one_behind_another(series, looks):
+        return None
+    maps = np.mean([look.maps[which] for look in looks], axis=0)
+    square, size = looks[0].square, maps.shape[-1]
+    places = (chain(maps, GAP)[:, ::-1] + 0.5) * STRIDE - 0.5
+    return np.stack([near(place, TOGETHER * square.size_px, size) for place in places])
+
+
 def look_closer(
     series: Series,
     chains: Sequence[Chain],
@@ -116,6 +134,22 @@ def _looks(
     seen = [k for k, (_, _, pixels) in enumerate(shown) if pixels is not None]
     maps = dict(zip(seen, heat_maps(np.stack(pictures)) if pictures else (), strict=True))
     return [SliceMaps(i, q, maps[k]) if k in maps else None for k, (i, q, _) in enumerate(shown)]
+
+
+def _one_behind_another(series: Series, looks: Sequence[SliceMaps]) -> bool:
+    """Whether the looks' squares show the same place, seen from the side."""
+    square = looks[0].square
+    if any(look.square != square for look in looks):
+        return False
+    first, *others = (series.instances[look.index].plane for look in looks)
+    if first is None:
+        return all(plane is None for plane in others)
+    within_mm = STRIDE * square.field_mm / square.size_px
+    return all(
+        plane is not None
+        and bool((abs(first.to_pixel(plane.origin_mm)) * first.spacing_mm[::-1] < within_mm).all())
+        for plane in others
+    )
 
 
 def _closer(chain: Chain, share: float) -> Square:

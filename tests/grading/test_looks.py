@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -10,10 +13,14 @@ from numpy.typing import NDArray
 from lumbar.config import DataSettings, LocatorSettings, Recipe
 from lumbar.domain import View
 from lumbar.grading.locate_task import LocateTask
-from lumbar.grading.looks import ROOM, look_at, look_closer
-from lumbar.grading.networks import CANAL_MAPS, MAPS, STRIDE
+from lumbar.grading.looks import ROOM, SliceMaps, agreed, look_at, look_closer
+from lumbar.grading.networks import CANAL_MAPS, FORAMINAL_MAPS, MAPS, STRIDE
+from lumbar.grading.pictures import whole_square
 from lumbar.grading.store import PictureStore
+from lumbar.imaging.geometry import Plane
 from lumbar.imaging.study import Instance, Series
+
+Stack = tuple[Series, list[SliceMaps]]
 
 POINTS = np.array([(131.3, 66.7), (127.2, 93.4), (124.9, 121.6), (127.8, 148.3), (137.5, 173.9)])
 """Column and row of five levels on a picture of 250 px."""
@@ -67,6 +74,74 @@ def test_where_the_closer_square_shows_nothing_the_first_look_stands() -> None:
     settings = LocatorSettings(closer=0.3)
     first = [look.chain(CANAL_MAPS) for look in look_at(series, [0], bright, settings)]
     assert look_closer(empty, first, CANAL_MAPS, bright, settings) == first
+
+
+DISCS = tuple(range(3, 29, 5))
+"""Rows of six discs on a heat map of 32 rows; a lumbar spine's five are the upper or the lower."""
+
+
+def stack(*named_low: bool, planes: Sequence[Plane | None] | None = None) -> Stack:
+    """Slices one behind another, and what is seen on each: five levels, likely to begin at the
+    second disc where a slice is `named_low`, else at the first."""
+    where = planes or [None] * len(named_low)
+    series = Series(
+        "1",
+        View.SAGITTAL_T1,
+        "",
+        tuple(
+            Instance("1", str(k), "a", np.zeros((250, 250), np.float32), plane)
+            for k, plane in enumerate(where)
+        ),
+    )
+    looks = []
+    for index, low in enumerate(named_low):
+        maps = np.full((len(MAPS), 32, 32), -14.0)
+        for level in range(5):
+            maps[FORAMINAL_MAPS][level, DISCS[level], 16] = -2.0 if low else -0.2
+            maps[FORAMINAL_MAPS][level, DISCS[level + 1], 16] = -0.2 if low else -3.0
+        square = whole_square(series.instances[index], 128)
+        looks.append(SliceMaps(index, square, maps))
+    return series, looks
+
+
+def rows_of(look: SliceMaps, prior: NDArray[np.float64] | None) -> list[int]:
+    """Heat map rows of the five foramina."""
+    spots = [spot for spot, _ in look.chain(FORAMINAL_MAPS, prior).spots]
+    return [round((spot[1] + 0.5) / STRIDE - 0.5) for spot in spots]
+
+
+def test_a_slice_that_counts_from_another_disc_is_outvoted() -> None:
+    series, looks = stack(False, True, False)
+    assert rows_of(looks[1], None) == list(DISCS[1:])
+    prior = agreed(series, looks, FORAMINAL_MAPS)
+    assert [rows_of(look, prior) for look in looks] == [list(DISCS[:5])] * 3
+
+
+def test_a_slice_keeps_its_own_places_within_the_vote() -> None:
+    series, looks = stack(False, False, False)
+    looks[2].maps[FORAMINAL_MAPS][:] = np.roll(looks[2].maps[FORAMINAL_MAPS], 1, axis=1)
+    prior = agreed(series, looks, FORAMINAL_MAPS)
+    assert rows_of(looks[0], prior) == list(DISCS[:5])
+    assert rows_of(looks[2], prior) == [row + 1 for row in DISCS[:5]]
+
+
+def test_slices_that_do_not_lie_behind_one_another_do_not_vote() -> None:
+    series, looks = stack(False)
+    assert agreed(series, looks, FORAMINAL_MAPS) is None
+    series, looks = stack(False, True, False)
+    other = replace(looks[1].square, field_mm=looks[1].square.field_mm * 0.9)
+    assert agreed(series, [looks[0], replace(looks[1], square=other)], FORAMINAL_MAPS) is None
+    straight = [sagittal(x) for x in (0.0, 4.0, 8.0)]
+    series, looks = stack(False, True, False, planes=straight)
+    assert agreed(series, looks, FORAMINAL_MAPS) is not None
+    for planes in ([*straight[:2], sagittal(8.0, z=20.0)], [*straight[:2], None]):
+        series, looks = stack(False, True, False, planes=planes)
+        assert agreed(series, looks, FORAMINAL_MAPS) is None
+
+
+def sagittal(x: float, z: float = 0.0) -> Plane:
+    """A plane at a patient's x whose picture begins at z; pixels of 1 mm."""
+    return Plane.from_dicom([x, 0.0, z], [0, 1, 0, 0, 0, -1], [1.0, 1.0])
 
 
 def task(closer: float) -> LocateTask:

@@ -41,7 +41,12 @@ def parser() -> ArgumentParser:
         formatter_class=RawDescriptionHelpFormatter,
     )
     add = arguments.add_argument
-    add("--recipe", type=existing_path, default=DEFAULT_RECIPE, help="default: %(default)s")
+    add(
+        "--recipe",
+        type=existing_path,
+        default=DEFAULT_RECIPE,
+        help="default: jobs/configs/demo.yaml",
+    )
     add("--fresh", action="store_true", help="remove runs/<name> first and start over")
     return arguments
 

@@ -44,7 +44,12 @@ def parser() -> ArgumentParser:
     add("--input", type=existing_path, required=True, help="root of the images, or a manifest")
     add("--labels", type=existing_path, required=True, help="folder of the challenge's train CSVs")
     add("--output", type=Path, required=True, help="new folder for the cache")
-    add("--recipe", type=existing_path, default=DEFAULT_RECIPE, help="default: %(default)s")
+    add(
+        "--recipe",
+        type=existing_path,
+        default=DEFAULT_RECIPE,
+        help="default: jobs/configs/rsna2024.yaml",
+    )
     return arguments
 
 

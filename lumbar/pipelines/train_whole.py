@@ -113,6 +113,7 @@ def gathered(recipe: Recipe) -> WholeStore:
                 slices=np.stack([pixels for _, _, pixels in shown]),
                 study_ids=np.array([study_id for study_id, _, _ in shown]),
                 channel=np.array([channel for _, channel, _ in shown]),
+                channels=recipe.whole.channels,
             )
     labels = read_labels(_labels(recipe) / "train.csv")
     with np.load(path) as kept:
@@ -121,6 +122,12 @@ def gathered(recipe: Recipe) -> WholeStore:
             raise ConfigError(
                 f"{path}: holds slices of {size_px} px, the recipe wants {recipe.whole.size_px}; "
                 "name another data.cache"
+            )
+        held = int(kept["channels"] if "channels" in kept else kept["channel"].max() + 1)
+        if held < recipe.whole.channels:
+            raise ConfigError(
+                f"{path}: holds up to {held} slices of a study, the recipe wants "
+                f"{recipe.whole.channels}; name another data.cache"
             )
         study_ids, owner = np.unique(kept["study_ids"], return_inverse=True)
         return WholeStore(

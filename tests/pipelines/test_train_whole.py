@@ -94,13 +94,23 @@ def test_a_study_that_cannot_be_read_is_listed_and_the_others_are_learned(
     assert row["study_id"] == known[0]
 
 
-def test_slices_of_another_size_are_refused(recipe: Recipe, trained: Path, tmp_path: Path) -> None:
-    smaller = recipe.model_copy(
+@pytest.mark.parametrize(
+    ("other", "refusal"),
+    [
+        ({"size_px": 32}, "slices of 64 px, the recipe wants 32"),
+        ({"channels": 5}, "up to 4 slices of a study, the recipe wants 5"),
+    ],
+)
+def test_a_cache_of_other_slices_is_refused(
+    recipe: Recipe, trained: Path, tmp_path: Path, other: dict[str, int], refusal: str
+) -> None:
+    assert recipe.whole is not None
+    wanted = recipe.model_copy(
         update={
             "runs": str(tmp_path),
             "data": recipe.data.model_copy(update={"cache": str(trained / "cache")}),
-            "whole": WholeSettings(size_px=32, epochs=1),
+            "whole": recipe.whole.model_copy(update=other),
         }
     )
-    with pytest.raises(ConfigError, match="slices of 64 px, the recipe wants 32"):
-        train_whole(smaller)
+    with pytest.raises(ConfigError, match=refusal):
+        train_whole(wanted)

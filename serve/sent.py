@@ -21,7 +21,8 @@ class Stopped(Exception):  # noqa: N818 - no error: nobody waits for the answer 
 
 @dataclass(frozen=True, slots=True)
 class SentStudy:
-    """A study and its bytes: an archive that holds it, or its files by name.
+    """A study and its bytes: an archive that holds it, or its files by name (also where it came in
+    several archives).
 
     Plain values, so that it travels to another process. `names` gives a file the name that it was
     sent under.
@@ -65,5 +66,5 @@ def studies_sent(
 def _sent(study: StudyFiles, files: Files, upload: Upload) -> SentStudy:
     if isinstance(files, ZipFiles):
         return SentStudy(study, upload.files[study.uri], {}, upload.names)
-    named = {name: upload.files[name] for name in study.files}
+    named = {name: files.read(name) for name in study.files}
     return SentStudy(study, None, named, upload.names)

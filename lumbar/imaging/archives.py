@@ -11,10 +11,11 @@ import io
 import stat
 import struct
 import zipfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from lumbar.errors import FormatError
@@ -27,6 +28,7 @@ __all__ = [
     "Tally",
     "ZipFiles",
     "archive_kind",
+    "distinct",
     "excess",
 ]
 
@@ -131,14 +133,18 @@ class ZipFiles:
             self._archive = zipfile.ZipFile(source)
         except Exception as error:  # a damaged directory raises many kinds
             raise FormatError(f"{self.uri}: no zip archive, or a damaged one") from error
-        self._members = {
-            member.filename: member
-            for member in self._archive.infolist()
-            if not member.is_dir() and not _hidden(member.filename)
-        }
+        named = [
+            (member.filename.removeprefix("./"), member) for member in self._archive.infolist()
+        ]
+        shown = [(name, one) for name, one in named if not one.is_dir() and not _hidden(name)]
+        names = distinct(name for name, _ in shown)
+        self._members = dict(zip(names, (member for _, member in shown), strict=True))
 
     def names(self) -> list[str]:
-        """Every member's name, sorted; hidden ones and a Mac's resource forks are passed over."""
+        """Every member's name, sorted; hidden ones and a Mac's resource forks are passed over.
+
+        A name that is there again is numbered, since its members are different files.
+        """
         return sorted(self._members)
 
     def open(self, name: str) -> BinaryIO:
@@ -160,6 +166,19 @@ class ZipFiles:
         if len(data) != member.file_size:
             raise FormatError(f"{name}: not as long as the archive says; pack it again")
         return data
+
+
+def distinct(names: Iterable[str]) -> Iterator[str]:
+    """Each name; one that came before as the first of `name (2)`, `name (3)` that did not."""
+    used: set[str] = set()
+    times: Counter[str] = Counter()
+    for name in names:
+        path, other = PurePosixPath(name), name
+        while other in used:
+            times[name] += 1
+            other = str(path.with_name(f"{path.stem} ({times[name] + 1}){path.suffix}"))
+        used.add(other)
+        yield other
 
 
 def _refusal(member: zipfile.ZipInfo) -> str:

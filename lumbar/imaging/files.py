@@ -15,7 +15,7 @@ from typing import BinaryIO, Protocol
 from lumbar.errors import FormatError
 from lumbar.imaging.archives import ZipFiles
 
-__all__ = ["Files", "FolderFiles", "MemoryFiles", "open_files"]
+__all__ = ["Files", "FolderFiles", "JoinedFiles", "MemoryFiles", "open_files"]
 
 
 class Files(Protocol):
@@ -87,6 +87,37 @@ class MemoryFiles:
             return self.files[name]
         except KeyError:
             raise FormatError(f"{name}: no such file in {self.uri}") from None
+
+
+class JoinedFiles:
+    """Several sources as one: each file's name stands behind its source's."""
+
+    def __init__(self, sources: Mapping[str, Files], uri: str = "upload") -> None:
+        self.uri = uri
+        self._places = {
+            f"{source}/{name}": (files, name)
+            for source, files in sources.items()
+            for name in files.names()
+        }
+
+    def names(self) -> list[str]:
+        """Every file's name, sorted."""
+        return sorted(self._places)
+
+    def open(self, name: str) -> BinaryIO:
+        """A stream of one file's bytes; FormatError where it cannot be opened."""
+        files, inside = self._place(name)
+        return files.open(inside)
+
+    def read(self, name: str) -> bytes:
+        """One file's bytes; FormatError where it cannot be read."""
+        files, inside = self._place(name)
+        return files.read(inside)
+
+    def _place(self, name: str) -> tuple[Files, str]:
+        if name not in self._places:
+            raise FormatError(f"{name}: no such file in {self.uri}")
+        return self._places[name]
 
 
 def open_files(uri: str | Path) -> Files:

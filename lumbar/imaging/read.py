@@ -29,7 +29,8 @@ __all__ = [
 ]
 
 Told = View | Mapping[str, View] | None
-"""What a caller knows of the views: one for every series, or one a series id."""
+"""What a caller knows of the views: one for the series whose files leave it open, as bare pictures
+do, or one a series id, which is believed against its files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,13 +184,17 @@ def _stacks(
 
 
 def _role(study: StudyFiles, series_id: str, headers: Sequence[Header], views: Told) -> Role:
-    told = views.get(series_id) if isinstance(views, Mapping) else views
-    if told is not None:
-        return Role(told, f"said to be {told.description} by the caller")
+    if isinstance(views, Mapping) and series_id in views:
+        return _said(views[series_id])
     named = next((s for s in study.series if s.series_id == series_id and s.description), None)
     if named is not None:
         return role_named(named.description, named.named_by)
-    return role_from_headers(headers)
+    role = role_from_headers(headers)
+    return _said(views) if isinstance(views, View) and views in role.open_ else role
+
+
+def _said(view: View) -> Role:
+    return Role(view, f"said to be {view.description} by the caller")
 
 
 def _recognised(role: Role, header: Header, reader: Reader, recognise: Recognise) -> Role:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,7 +127,7 @@ def _rows(
             raise FormatError(f"{name}: no column {', '.join(missing)}; found {', '.join(found)}")
         for row in reader:
             yield f"{name}, row {reader.line_num}", {key: row[key].strip() for key in columns}
-    except (csv.Error, UnicodeDecodeError, gzip.BadGzipFile) as error:
+    except (csv.Error, UnicodeDecodeError, gzip.BadGzipFile, zlib.error, EOFError) as error:
         raise FormatError(f"{name}: not a CSV file in UTF-8 ({error})") from None
 
 

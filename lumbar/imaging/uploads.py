@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -10,7 +11,7 @@ from typing import overload
 from lumbar.domain import View
 from lumbar.errors import FormatError, InputError
 from lumbar.imaging.archives import UPLOADED, ArchiveLimits, ZipFiles
-from lumbar.imaging.files import Files, MemoryFiles
+from lumbar.imaging.files import Files, JoinedFiles, MemoryFiles
 from lumbar.imaging.find import Heed, find_in
 from lumbar.imaging.look import Recognise
 from lumbar.imaging.read import read_study
@@ -90,10 +91,10 @@ def find_uploaded(
 ) -> list[tuple[StudyFiles, Files]]:
     """The studies of files sent as bytes, with the files that `read_study` opens them from.
 
-    `limits` are those of each archive. An archive that cannot be used beside others that can is a
-    study of its own without pictures, whose reading raises the reason. `heed`: see `find.Heed`.
-    Raises FormatError where there is no picture among all the files, or the only archive exceeds
-    its limits.
+    A DICOM study that came in several archives is one. `limits` are those of each archive. An
+    archive that cannot be used beside others that can is a study of its own without pictures, whose
+    reading raises the reason. `heed`: see `find.Heed`. Raises FormatError where there is no picture
+    among all the files, or the only archive exceeds its limits.
     """
     if not uploads:
         raise FormatError("nothing was sent; send DICOM or PNG files, or a zip of them")
@@ -109,7 +110,31 @@ def find_uploaded(
             unused.append((name, error))
     if not found:
         raise unused[0][1]
+    found = _joined(found, trusted, heed)
     return [*found, *((_without_pictures(name, error), plain) for name, error in unused)]
+
+
+def _joined(
+    found: Sequence[tuple[StudyFiles, Files]], trusted: bool, heed: Heed
+) -> list[tuple[StudyFiles, Files]]:
+    """The same studies, one that came in several archives as one of all its files.
+
+    Only a StudyInstanceUID says that they are one; folders of pictures may be called alike.
+    """
+    times = Counter(study.study_id for study, _ in found if _is_uid(study))
+    parted = {study_id for study_id, n in times.items() if n > 1}
+    if not parted:
+        return list(found)
+    files = JoinedFiles({one.uri: one for study, one in found if study.study_id in parted})
+    whole = find_in(files, trusted=trusted, heed=heed)
+    return [
+        *((study, one) for study, one in found if study.study_id not in parted),
+        *((study, files) for study in whole if study.study_id in parted),
+    ]
+
+
+def _is_uid(study: StudyFiles) -> bool:
+    return "." in study.study_id and not study.study_id.strip("0123456789.")
 
 
 def _without_pictures(archive: str, error: FormatError) -> StudyFiles:

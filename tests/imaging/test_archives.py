@@ -7,17 +7,20 @@ import stat
 import struct
 import tarfile
 import tracemalloc
+import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lumbar.errors import FormatError
 from lumbar.imaging import find_studies, find_uploaded, read_uploaded
 from lumbar.imaging.archives import LOCAL, UPLOADED, ArchiveLimits, ZipFiles, excess
+from lumbar.imaging.png import encode_png
 
 MIB = 2**20
 LOCAL_SIZE, CENTRAL_SIZE, CENTRAL_CRC = 22, 24, 16
@@ -228,3 +231,45 @@ def test_an_archive_of_a_whole_cohort_on_disk_has_room(tmp_path: Path) -> None:
     path.write_bytes(zipped({f"{n}.txt": b"x" for n in range(UPLOADED.entries + 1)}))
     assert excess(path, UPLOADED) is not None
     assert len(ZipFiles(path).names()) == UPLOADED.entries + 1
+
+
+def test_members_of_one_name_are_all_read(study: Members) -> None:
+    """An archiver may leave folders out, and numbers repeat from series to series."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, data in study.items():
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                archive.writestr(str(name).rpartition("/")[2], data)
+    (found,) = read_uploaded({"study.zip": buffer.getvalue()})
+    assert sorted(map(len, found.series)) == [5, 5, 5]
+    assert not found.set_aside
+
+
+def test_names_that_begin_with_a_dot_folder_are_not_hidden(study: Members) -> None:
+    (found,) = read_uploaded({"study.zip": zipped({f"./{n}": d for n, d in study.items()})})
+    assert sum(map(len, found.series)) == 15
+    hidden = {f"./.trash/{name}": data for name, data in study.items()}
+    assert aside({**study, **hidden}) == {}
+
+
+def test_a_study_in_several_archives_is_one(study: Members) -> None:
+    parts = {
+        f"{series}.zip": zipped({n: d for n, d in study.items() if str(n)[0] == series})
+        for series in "123"
+    }
+    (found,) = read_uploaded(parts)
+    assert sorted(map(len, found.series)) == [5, 5, 5]
+    assert {i.source for s in found.series for i in s} == {
+        f"{str(name)[0]}.zip/{name}" for name in study
+    }
+    parts["damaged.zip"] = b"PK\x03\x04 and nothing more"
+    both = read_uploaded(parts)
+    assert [sum(map(len, one.series)) for one in both] == [15]
+    assert [one.study_id for one in both.refused] == ["damaged.zip"]
+
+
+def test_folders_of_pictures_called_alike_in_two_archives_stay_two() -> None:
+    picture = encode_png(np.eye(99, dtype=np.uint8))
+    found = find_uploaded({f"{k}.zip": zipped({"study/1.png": picture}) for k in "ab"})
+    assert [len(study.files) for study, _ in found] == [1, 1]

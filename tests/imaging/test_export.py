@@ -6,6 +6,7 @@ import csv
 import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 from PIL import Image
@@ -54,3 +55,17 @@ def test_a_picture_that_cannot_be_decoded_is_listed_and_the_exit_code_says_so(
 
 def test_an_input_that_is_not_there_fails_with_its_name(tmp_path: Path) -> None:
     assert export(tmp_path / "nowhere", tmp_path / "out")[0] == 1
+
+
+def test_a_study_in_two_archives_is_refused_before_anything_is_written(
+    tmp_path: Path, stack_of_files
+) -> None:
+    files = stack_of_files()
+    (tmp_path / "in").mkdir()
+    for series in "12":
+        with zipfile.ZipFile(tmp_path / "in" / f"{series}.zip", "w") as archive:
+            for name in files:
+                if name.startswith(series):
+                    archive.writestr(name, files[name])
+    assert export(tmp_path / "in", tmp_path / "out")[0] == 1
+    assert not list((tmp_path / "out").rglob("*.png"))

@@ -8,14 +8,15 @@ them a job of its own. Needs neither torch nor Ray here.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import time
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 
@@ -28,8 +29,16 @@ Job = Mapping[str, Any]
 
 FORMS = ("json", "csv", "html", "dcm")
 ENDED = ("done", "failed", "interrupted")
+LOCAL_NAMES = ("127.0.0.1", "localhost", "::1")
+ANSWER_S = 300.0
+"""Longest wait for an answer: the endpoint looks through a study's headers before it gives one."""
+PATIENCE_S = 60.0
 KEY = "LUMBAR_API_KEY"
 """Environment variable with the key of an endpoint that asks for one."""
+
+
+class NoAnswerError(InputError):
+    """The endpoint cannot be reached, now."""
 
 
 class Client:
@@ -43,29 +52,41 @@ class Client:
     def at(cls, server: str, key: str | None = None) -> Client:
         """The endpoint at an address such as `http://127.0.0.1:8000`."""
         headers = {"Authorization": f"Bearer {key}"} if key else {}
-        return cls(httpx.Client(base_url=server, headers=headers, timeout=httpx.Timeout(60.0)))
+        # To this machine itself nothing goes by way of the environment's proxy.
+        proxied = httpx.URL(server).host not in LOCAL_NAMES
+        timeout = httpx.Timeout(60.0, read=ANSWER_S)
+        return cls(
+            httpx.Client(base_url=server, headers=headers, timeout=timeout, trust_env=proxied)
+        )
 
     def send(self, paths: Iterable[str | Path]) -> list[Job]:
         """Send the files of some paths; the jobs of the studies among them.
 
         Raises InputError for a path that is not there and for what the endpoint refuses.
         """
-        files = [found for path in paths for found in _files(Path(path))]
-        with ExitStack() as opened:
-            parts = [
-                ("file", (name, opened.enter_context(path.open("rb")))) for name, path in files
-            ]
-            answer = self._ask("POST", "/api/v1/jobs", files=parts)
+        parts = [("file", (name, _Later(path))) for name, path in _named(paths)]
+        answer = self._ask("POST", "/api/v1/jobs", files=parts)
         jobs: list[Job] = answer.json()["jobs"]
         return jobs
 
     def wait(
         self, job: Job, report: Callable[[Job], None] = lambda job: None, every_s: float = 0.5
     ) -> Job:
-        """The job once it has ended; `report` is called with it whenever it changed."""
-        seen = None
+        """The job once it has ended; `report` is called with it whenever it changed.
+
+        An endpoint that does not answer is asked again for a minute. Raises InputError then, and
+        for a job that the endpoint does not have any more.
+        """
+        seen, heard = None, time.monotonic()
         while True:
-            job = self._ask("GET", job["address"]).json()
+            try:
+                job = self._ask("GET", job["address"]).json()
+            except NoAnswerError:
+                if time.monotonic() - heard > PATIENCE_S:
+                    raise
+                time.sleep(every_s)
+                continue
+            heard = time.monotonic()
             if job != seen:
                 report(job)
                 seen = job
@@ -86,7 +107,7 @@ class Client:
             answer = self._http.request(method, address, **what)
         except httpx.HTTPError as error:
             where = self._http.base_url
-            raise InputError(f"{where}: no answer ({error}); is the endpoint running?") from None
+            raise NoAnswerError(f"{where}: no answer ({error}); is the endpoint running?") from None
         if answer.is_success:
             return answer
         raise InputError(_refusal(answer))
@@ -105,21 +126,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def grade(client: Client, paths: Sequence[Path], output: Path, forms: Sequence[str]) -> int:
     """Send paths, show how the jobs get on, save every result; 0 when all were graded, else 1."""
-    failed = 0
-    for job in client.send(paths):
+    saved = [_saved(client, job, output, forms) for job in client.send(paths)]
+    return 0 if all(saved) else 1
+
+
+def _saved(client: Client, job: Job, output: Path, forms: Sequence[str]) -> bool:
+    """Whether a job was graded and its result saved in all forms; what was not is said."""
+    try:
         ended = client.wait(job, _show)
-        if ended["state"] != "done":
-            problem = ended.get("problem") or {}
-            print(f"{job['id']}: {ended['state']}: {problem.get('detail', '')}", file=sys.stderr)
-            failed += 1
-            continue
-        output.mkdir(parents=True, exist_ok=True)
-        print((ended.get("headline") or {}).get("title", "graded"))
-        for form in forms:
-            path = output / f"{job['id']}.{form}"
+    except InputError as error:
+        print(f"{job['id']}: {error}", file=sys.stderr)
+        return False
+    if ended["state"] != "done":
+        problem = ended.get("problem") or {}
+        print(f"{job['id']}: {ended['state']}: {problem.get('detail', '')}", file=sys.stderr)
+        return False
+    output.mkdir(parents=True, exist_ok=True)
+    print((ended.get("headline") or {}).get("title", "graded"))
+    missing = 0
+    for form in forms:
+        path = output / f"{job['id']}.{form}"
+        try:
             path.write_bytes(client.result(ended, form))
             print(f"  {path}")
-    return 1 if failed else 0
+        except InputError as error:
+            print(f"{job['id']}.{form}: {error}", file=sys.stderr)
+            missing += 1
+    return not missing
 
 
 def _show(job: Job) -> None:
@@ -128,15 +161,62 @@ def _show(job: Job) -> None:
     print(f"{job['state']}: {progress['stage']}, {counts}", file=sys.stderr)
 
 
-def _files(path: Path) -> Iterator[tuple[str, Path]]:
-    """The files of a path with the names that they are sent under."""
-    if path.is_dir():
-        inside = (one for one in sorted(path.rglob("*")) if one.is_file())
-        yield from ((one.relative_to(path.parent).as_posix(), one) for one in inside)
-    elif path.is_file():
-        yield path.name, path
-    else:
-        raise InputError(f"{path}: no such file or folder")
+class _Later(io.RawIOBase):
+    """A file that is opened when it is read, and closed at its end: a study may have thousands."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._place = path, 0
+        self._size = path.stat().st_size
+        self._opened: BinaryIO | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._place
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._place, io.SEEK_END: self._size}[whence]
+        self._place = start + offset
+        self._let_go()
+        return self._place
+
+    def read(self, size: int = -1) -> bytes:
+        if self._opened is None:
+            self._opened = self._path.open("rb")
+            self._opened.seek(self._place)
+        data = self._opened.read(size)
+        self._place += len(data)
+        if not data or self._place >= self._size:
+            self._let_go()
+        return data
+
+    def _let_go(self) -> None:
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
+
+def _named(paths: Iterable[str | Path]) -> Iterator[tuple[str, Path]]:
+    """The files of all paths with the names that they are sent under.
+
+    Pictures of one folder are one study, so two folders that are called alike get numbers.
+    """
+    used: Counter[str] = Counter()
+    for path in map(Path, paths):
+        if path.is_dir():
+            name = path.resolve().name or "folder"
+            used[name] += 1
+            folder = name if used[name] == 1 else f"{name} ({used[name]})"
+            inside = (one for one in sorted(path.rglob("*")) if one.is_file())
+            yield from ((f"{folder}/{one.relative_to(path).as_posix()}", one) for one in inside)
+        elif path.is_file():
+            yield path.name, path
+        else:
+            raise InputError(f"{path}: no such file or folder")
 
 
 def _refusal(answer: httpx.Response) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from lumbar.errors import InputError
 from lumbar.reports.provenance import Provenance
 from lumbar.reports.result_csv import result_csv
@@ -23,8 +25,13 @@ KINDS = {
 FORM_OF = {kind.partition(";")[0]: form for form, kind in KINDS.items()}
 
 
-def written(form: str, answer: Answer, headers: SourceHeaders | None) -> bytes | Problem:
-    """A result as a file of `form` (csv, html, dcm); the last needs what the files' headers say."""
+def written(
+    form: str, answer: Answer, headers: SourceHeaders | None, when: datetime | None = None
+) -> bytes | Problem:
+    """A result as a file of `form` (csv, html, dcm).
+
+    The last needs what the files' headers say, and when the study was sent.
+    """
     grades = grades_of(answer)
     provenance = Provenance(answer.bundle, answer.model.trained_on)
     if form == "csv":
@@ -36,6 +43,6 @@ def written(form: str, answer: Answer, headers: SourceHeaders | None) -> bytes |
     from lumbar.reports.sr import sr_bytes  # brings highdicom, which takes a second
 
     try:
-        return sr_bytes(grades, headers, provenance)
+        return sr_bytes(grades, headers, provenance, when)
     except InputError as error:
         return no_report(str(error))

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from lumbar.errors import LumbarError
 from serve.board import Board
@@ -60,6 +62,8 @@ class Gathering:
         self._arriving: dict[tuple[str, str], _Held] = {}
         self._held: set[_Held] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        # A server that hangs keeps this thread waiting, and none that answers requests.
+        self._sender = ThreadPoolExecutor(1, thread_name_prefix="stow")
 
     @property
     def held(self) -> int:
@@ -148,7 +152,8 @@ class Gathering:
         if isinstance(answer, Problem) or isinstance(headers, Problem):
             LOGGER.info("dicomweb report not made")
             return
-        report = await asyncio.to_thread(written, "dcm", answer, headers)
+        sent = datetime.fromisoformat(ended.created)
+        report = await asyncio.to_thread(written, "dcm", answer, headers, sent)
         if isinstance(report, Problem):
             LOGGER.info("dicomweb report not made: %d %s", report.status, report.name)
             return
@@ -168,7 +173,7 @@ class Gathering:
         """Store the report beside its study, with growing patience between the tries."""
         for attempt, wait_s in enumerate((*self._settings.waits_s(), 0.0), 1):
             try:
-                await asyncio.to_thread(send, report)
+                await asyncio.get_running_loop().run_in_executor(self._sender, send, report)
             except StoreError as error:
                 LOGGER.info("dicomweb report, try %d: %s", attempt, error)
                 await asyncio.sleep(wait_s)

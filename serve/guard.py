@@ -5,6 +5,7 @@ A plain ASGI layer, so that it also sees what no route answers. It writes the au
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Mapping
 
@@ -14,8 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serve.identity import Callers
 from serve.logs import audit, unexpected
-from serve.problems import Problem, Refused, problem_response
-from serve.settings import Limits
+from serve.problems import Problem, Refused, problem_response, too_large
+from serve.settings import Limits, is_local
 
 __all__ = ["CONTENT_POLICY", "Guard"]
 
@@ -34,7 +35,10 @@ SECURITY_HEADERS: Mapping[str, str] = {
 }
 ASK_FOR_KEY = 'Basic realm="lumbar: any name, and the key as password", charset="UTF-8"'
 """Browsers ask for Basic alone; what they are told at the page they send to all below it."""
-LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+UPLOADS = ("/api/v1/jobs", "/api/v1/grade", "/api/v1/dicomweb/")
+"""Paths whose routes count and time their bodies themselves."""
+MOST_BYTES = 64 * 2**10
+"""Of any other body: a remark on a finding has less than one KiB."""
 
 
 class Guard:
@@ -52,7 +56,8 @@ class Guard:
         answer = _Answer(send)
         try:
             self._admit(scope)
-            await self._app(scope, receive, answer.send)
+            heard = await self._whole_body(scope, receive)
+            await self._app(scope, heard, answer.send)
         except Refused as refusal:
             response = problem_response(refusal.problem)
             if refusal.problem.status == 401 and scope["path"] == "/":
@@ -77,7 +82,7 @@ class Guard:
             detail = f"the header fields are larger than {self._limits.header_bytes} bytes"
             hint = "send fewer cookies and header fields"
             raise Refused(Problem.of("header-bytes", 431, "Too large header", detail, hint))
-        if not self._callers.keyed and _host(request) not in LOCAL_NAMES:
+        if not self._callers.keyed and not is_local(_host(request)):
             # A web page that rebinds its own name to loopback could otherwise read answers
             # through the browser of whoever visits it.
             detail = "the Host header names another machine"
@@ -88,6 +93,33 @@ class Guard:
             hint = "use the page that this server serves, or a program"
             raise Refused(Problem.of("cross-site", 403, "Refused", detail, hint))
         self._callers.admit(request)
+
+    async def _whole_body(self, scope: Scope, receive: Receive) -> Receive:
+        """`receive` after a small body, which has then come and is within its limits."""
+        path = scope["path"]
+        if scope["method"] in ("GET", "HEAD", "DELETE") or path.startswith(UPLOADS[2]):
+            return receive
+        if path in UPLOADS:
+            return receive
+        messages: list[Message] = []
+        size = 0
+        try:
+            async with asyncio.timeout(self._limits.receive_s):
+                while not messages or messages[-1].get("more_body"):
+                    messages.append(await receive())
+                    size += len(messages[-1].get("body", b""))
+                    if size > MOST_BYTES:
+                        hint = "this route takes a few words; studies are sent to /api/v1/jobs"
+                        detail = f"the body is larger than {MOST_BYTES} bytes"
+                        raise Refused(too_large("request-bytes", detail, hint))
+        except TimeoutError:
+            detail = f"the body did not arrive within {self._limits.receive_s:g} s"
+            raise Refused(Problem.of("slow", 408, "Too slow", detail, "send it again")) from None
+
+        async def replay() -> Message:
+            return messages.pop(0) if messages else await receive()
+
+        return replay
 
 
 class _Answer:

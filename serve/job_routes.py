@@ -122,7 +122,9 @@ def job_routes(board: Board, desk: Desk, limits: Limits) -> APIRouter:
         told = events(board, job_id, owner, limits.receive_s + limits.study_s)
         return EventStream(told, streams.place(owner))
 
-    @routes.post("/jobs/{job_id}/feedback", status_code=201, responses=problems(400, *ENDED_BADLY))
+    @routes.post(
+        "/jobs/{job_id}/feedback", status_code=201, responses=problems(400, 408, 413, *ENDED_BADLY)
+    )
     async def remark(request: Request, job_id: str, remark: Remark) -> Noted:
         """Say which grade a reader sees in a finding; kept with the study's own id alone."""
         return valued(await board.remark(job_id, owner_of(request), remark))

@@ -18,7 +18,7 @@ from lumbar.imaging.geometry import Plane
 from lumbar.imaging.png import encode_png
 from lumbar.imaging.study import Instance, Series, Study
 
-__all__ = ["Marks", "SeriesList", "SeriesShown", "Shown", "shown", "slice_png"]
+__all__ = ["Marks", "Matrix", "SeriesList", "SeriesShown", "Shown", "shown", "slice_png"]
 
 Letter = Literal["R", "L", "A", "P", "H", "F"]
 Pixels = NDArray[np.generic]
@@ -37,6 +37,15 @@ class Marks(Part):
     right: Letter
     top: Letter
     bottom: Letter
+
+
+class Matrix(Part):
+    """The size of a slice, which may differ from its neighbours'."""
+
+    rows: int
+    columns: int
+    spacing_mm: tuple[float, float] | None
+    """(row, column) distance; null where the file does not say."""
 
 
 class WindowPart(Part):
@@ -58,7 +67,8 @@ class SeriesShown(Part):
     rows: int
     columns: int
     spacing_mm: tuple[float, float] | None
-    """(row, column) distance; null where the file does not say."""
+    """Of the first slice; `matrices` has them of each."""
+    matrices: tuple[Matrix, ...]
     window: WindowPart
     """Between the 0.5th and the 99.5th percentile of the series."""
     range: tuple[float, float]
@@ -102,9 +112,9 @@ def _pixels(series: Series) -> Iterable[NDArray[np.float32]]:
 
 
 def _described(index: int, series: Series) -> SeriesShown:
-    first = series.instances[0]
+    matrices = tuple(map(_matrix, series))
     low, high, least, most = _grey_levels(series)
-    plane = _plane_word(first.plane, series.view)
+    plane = _plane_word(series.instances[0].plane, series.view)
     return SeriesShown(
         index=index,
         series_id=series.series_id,
@@ -112,14 +122,21 @@ def _described(index: int, series: Series) -> SeriesShown:
         plane=plane,
         description=series.view.description if series.view else f"{plane} series, not graded",
         slices=len(series),
-        rows=first.shape[0],
-        columns=first.shape[1],
-        spacing_mm=None if first.plane is None else first.plane.spacing_mm,
+        rows=matrices[0].rows,
+        columns=matrices[0].columns,
+        spacing_mm=matrices[0].spacing_mm,
+        matrices=matrices,
         window=WindowPart(center=(low + high) / 2, width=max(high - low, 1e-6)),
         range=(least, most),
         marks=tuple(map(_marks, series)),
         instances=tuple(instance.instance_id for instance in series),
     )
+
+
+def _matrix(instance: Instance) -> Matrix:
+    rows, columns = instance.shape
+    spacing_mm = None if instance.plane is None else instance.plane.spacing_mm
+    return Matrix(rows=rows, columns=columns, spacing_mm=spacing_mm)
 
 
 def _grey_levels(series: Series) -> tuple[float, float, float, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -70,8 +71,11 @@ def result_routes(board: Board) -> APIRouter:
         answer = valued(await board.answer(job_id, owner))
         if form == "json":
             return JSONResponse(answer.model_dump(mode="json"))
-        headers = valued(await board.headers(job_id, owner)) if form == "dcm" else None
-        data = await asyncio.to_thread(written, form, answer, headers)
+        headers, sent = None, None
+        if form == "dcm":
+            headers = valued(await board.headers(job_id, owner))
+            sent = datetime.fromisoformat(valued(await board.job(job_id, owner)).created)
+        data = await asyncio.to_thread(written, form, answer, headers, sent)
         return Response(valued(data), media_type=KINDS[form], headers=_as_file(form))
 
     @routes.get("/series")

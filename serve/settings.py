@@ -22,6 +22,7 @@ __all__ = [
     "Limits",
     "ServeArguments",
     "check_host",
+    "is_local",
     "read_arguments",
 ]
 
@@ -186,6 +187,16 @@ def read_arguments(given: ServeArguments | Mapping[str, Any]) -> ServeArguments:
         raise ConfigError(f"arguments: {explained(error, ServeArguments)}") from None
 
 
+def is_local(host: str | None) -> bool:
+    """Whether a name or address is this machine's own, which may be asked without a key."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(str(host)).is_loopback
+    except ValueError:
+        return False
+
+
 def check_host(host: str | None, *, keyed: bool = False) -> str:
     """The address to listen on if it is a loopback one or there are API keys; else ConfigError.
 
@@ -194,11 +205,7 @@ def check_host(host: str | None, *, keyed: bool = False) -> str:
     """
     if host in (None, "localhost"):
         return LOOPBACK
-    try:
-        loopback = ipaddress.ip_address(str(host)).is_loopback
-    except ValueError:
-        loopback = False
-    if not loopback and not keyed:
+    if not is_local(host) and not keyed:
         raise ConfigError(
             f"host {host}: without API keys only loopback ({LOOPBACK}) is served: anybody who "
             f"reaches the port could use it; name a file of keys (docs/serve.md), or set the host "

@@ -22,6 +22,7 @@ __all__ = ["Content", "Shelf", "StorageFull"]
 Content = bytes | Sequence[NDArray[np.generic]]
 """Of a file: its bytes, or arrays that are read one at a time."""
 
+NO_SUCH = frozenset({errno.ENOENT, errno.ENAMETOOLONG})
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 UNFINISHED = ".part"
 
@@ -70,7 +71,9 @@ class Shelf:
         """One file of a job, None where there is none."""
         try:
             return (self._folder / job_id / name).read_bytes()
-        except FileNotFoundError:
+        except OSError as error:
+            if error.errno not in NO_SUCH:
+                raise
             return None
 
     def array(self, job_id: str, name: str, index: int) -> NDArray[np.generic] | None:
@@ -79,7 +82,11 @@ class Shelf:
             with np.load(self._folder / job_id / name, allow_pickle=False) as arrays:
                 found: NDArray[np.generic] = arrays[f"arr_{index}"]
                 return found
-        except (FileNotFoundError, KeyError):
+        except KeyError:
+            return None
+        except OSError as error:
+            if error.errno not in NO_SUCH:
+                raise
             return None
 
     def erase(self, job_id: str) -> None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
-from lumbar.imaging.archives import Tally
+from lumbar.imaging.archives import Tally, distinct
 from lumbar.imaging.png import is_png
 from serve.problems import HOW_TO_SEND, Problem, Refused, too_large
 from serve.settings import Limits
@@ -21,6 +20,8 @@ from serve.settings import Limits
 __all__ = ["Upload", "check_archives", "name_files", "receive_upload"]
 
 ZIP = b"PK\x03\x04"
+EPILOGUE = 4096
+"""Bytes at a form's end that are searched for its last boundary; after it nothing needs to come."""
 LOOSE = "upload"
 """Pictures sent without a folder are one series of a study of this name: a PNG has no ids."""
 
@@ -50,10 +51,13 @@ async def receive_upload(request: Request, limits: Limits) -> Upload:
     said = request.headers.get("content-length", "")
     if said.isdecimal() and int(said) > limits.request_bytes:
         raise Refused(_body_too_large(limits))
-    counted = Request(request.scope, _counted(request.receive, limits))
+    body = _Body(request.receive, limits)
     try:
         async with asyncio.timeout(limits.receive_s):
+            counted = Request(request.scope, body.receive)
             async with counted.form(max_files=limits.files) as form:  # Starlette's default: 1,000
+                if not body.ended(request.headers["content-type"]):
+                    raise HTTPException(400, "the form breaks off before its last boundary")
                 return await _read(form)
     except HTTPException as error:
         if error.detail.startswith("Too many files"):
@@ -67,19 +71,18 @@ async def receive_upload(request: Request, limits: Limits) -> Upload:
 
 def name_files(sent: list[tuple[str, bytes]]) -> Upload:
     """Names to read the files under: relative, without `..`, none twice."""
-    files: dict[str, bytes] = {}
-    names: dict[str, str] = {}
-    times: Counter[str] = Counter()
-    for given, data in sent:
-        parts = [p for p in given.replace("\\", "/").split("/") if p not in ("", ".", "..")]
-        if len(parts) == 1 and is_png(data):
-            parts.insert(0, LOOSE)
-        name = "/".join(parts) or "unnamed"
-        while name in files:
-            times[name] += 1
-            name = _numbered(name, times[name] + 1)
-        files[name], names[name] = data, given
-    return Upload(files, names)
+    names = list(distinct(_name(given, data) for given, data in sent))
+    return Upload(
+        {name: data for name, (_, data) in zip(names, sent, strict=True)},
+        {name: given for name, (given, _) in zip(names, sent, strict=True)},
+    )
+
+
+def _name(given: str, data: bytes) -> str:
+    parts = [p for p in given.replace("\\", "/").split("/") if p not in ("", ".", "..")]
+    if len(parts) == 1 and is_png(data):
+        parts.insert(0, LOOSE)
+    return "/".join(parts) or "unnamed"
 
 
 def check_archives(files: Mapping[str, bytes], limits: Limits) -> None:
@@ -104,24 +107,27 @@ async def _read(form: FormData) -> Upload:
     return name_files([(part.filename or "", await part.read()) for part in parts])
 
 
-def _counted(receive: Receive, limits: Limits) -> Receive:
-    """`receive` that refuses to go on once the body is beyond the limit."""
-    received = 0
+class _Body:
+    """A request's body as it comes; it refuses to go on once that is beyond the limit."""
 
-    async def counted() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > limits.request_bytes:
-            raise Refused(_body_too_large(limits))
+    def __init__(self, receive: Receive, limits: Limits) -> None:
+        self._receive, self._limits = receive, limits
+        self._received, self._last = 0, b""
+
+    async def receive(self) -> Message:
+        """The next part of the body."""
+        message = await self._receive()
+        part = message.get("body", b"")
+        self._received += len(part)
+        if self._received > self._limits.request_bytes:
+            raise Refused(_body_too_large(self._limits))
+        self._last = (self._last + part)[-EPILOGUE:]
         return message
 
-    return counted
-
-
-def _numbered(name: str, number: int) -> str:
-    path = PurePosixPath(name)
-    return str(path.with_name(f"{path.stem} ({number}){path.suffix}"))
+    def ended(self, content_type: str) -> bool:
+        """Whether the last boundary came; Starlette's parser takes a form that breaks off."""
+        _, options = parse_options_header(content_type)
+        return b"--" + options.get(b"boundary", b"") + b"--" in self._last
 
 
 def _body_too_large(limits: Limits) -> Problem:

@@ -3,11 +3,13 @@
 import { html, useEffect, useState } from "./vendor/preact-htm.js";
 
 const KEPT = "lumbar-keys";
+const PAN_PX = 40;
 const HELP = [
   ["↑ ↓", "slice before, after"],
   ["← →", "worse finding, milder finding"],
   ["[ ]", "series before, after"],
   ["w", "arrows set the window: width ← →, centre ↑ ↓"],
+  ["Move", "with it on, arrows look up, down, left and right"],
   ["h", "heat map"],
   ["s", "save the result"],
   ["Esc", "close; whole picture"],
@@ -44,15 +46,17 @@ function deedOf(key, { eye, move, step, save }) {
   if (!eye.series.length) return { s: save }[key];
   const window = (change) => () => move({ kind: "window", ...change });
   const slice = (by) => () => move({ kind: "slice", by });
+  const pan = (x, y) => () => move({ kind: "pan", by: [x * PAN_PX, y * PAN_PX] });
   const arrows = {
     slices: { ArrowUp: slice(-1), ArrowDown: slice(1), ArrowLeft: () => step(-1), ArrowRight: () => step(1) },
+    pan: { ArrowUp: pan(0, 1), ArrowDown: pan(0, -1), ArrowLeft: pan(1, 0), ArrowRight: pan(-1, 0) },
     window: {
       ArrowUp: window({ center: 0.05 }),
       ArrowDown: window({ center: -0.05 }),
       ArrowLeft: window({ width: -0.05 }),
       ArrowRight: window({ width: 0.05 }),
     },
-  }[eye.keys];
+  }[eye.keys === "slices" && eye.tool === "move" ? "pan" : eye.keys];
   const others = {
     "[": () => move({ kind: "series", by: -1 }),
     "]": () => move({ kind: "series", by: 1 }),

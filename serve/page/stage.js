@@ -7,6 +7,7 @@ import { sentence } from "./problem.js";
 
 const WHEEL_PX = 40;
 const DRAG_SHARE = 1 / 300;
+const STILL_PX = 4;
 
 export function Stage({ id, one, n, eye, move, selected, select, findings }) {
   const stage = useRef();
@@ -17,7 +18,7 @@ export function Stage({ id, one, n, eye, move, selected, select, findings }) {
   const ready = shown.place === `${one.index}/${n}`;
   const here = (finding) => finding.evidence?.series_id === one.series_id && finding.evidence.instance === one.instances[n];
   const heat = useHeatmap(id, selected, eye.heat);
-  const fit = fitted(one, box, eye);
+  const fit = fitted(one.matrices[n], box, eye);
   useLayoutEffect(() => {
     if (ready) draw(canvas.current, shown, window);
   });
@@ -48,16 +49,16 @@ function useBox(element) {
 }
 
 /** Where the picture lies in the box: millimetres keep their shape, square pixels where none are known. */
-function fitted(one, box, { zoom, pan }) {
-  const [rowMm, columnMm] = one.spacing_mm ?? [1, 1];
-  const scale = Math.min(box.width / (one.columns * columnMm), box.height / (one.rows * rowMm)) * zoom;
+function fitted(matrix, box, { zoom, pan }) {
+  const [rowMm, columnMm] = matrix.spacing_mm ?? [1, 1];
+  const scale = Math.min(box.width / (matrix.columns * columnMm), box.height / (matrix.rows * rowMm)) * zoom;
   const [sx, sy] = [scale * columnMm, scale * rowMm];
-  const [width, height] = [one.columns * sx, one.rows * sy];
+  const [width, height] = [matrix.columns * sx, matrix.rows * sy];
   const left = (box.width - width) / 2 + pan[0];
   const top = (box.height - height) / 2 + pan[1];
   // The centre of the first pixel is (0, 0).
   const at = ([column, row]) => [left + (column + 0.5) * sx, top + (row + 0.5) * sy];
-  return { left, top, width, height, at, pxPerMm: one.spacing_mm && scale };
+  return { left, top, width, height, at, pxPerMm: matrix.spacing_mm && scale };
 }
 
 /** The wheel turns slices; with Ctrl, as a pinch does too, it zooms. */
@@ -85,12 +86,14 @@ function useWheel(element, move) {
 /** A drag sets the window, or moves the picture; a finger does so only with a tool chosen. */
 function useDrag(eye, move) {
   const last = useRef(null);
+  const began = useRef(null);
   return {
     onPointerDown: (event) => {
       if (event.pointerType === "touch" && !eye.tool) return;
       if (event.target.closest("[data-pick]")) return;
       event.currentTarget.setPointerCapture(event.pointerId);
       last.current = [event.clientX, event.clientY, event.shiftKey || event.button === 1 || eye.tool === "move"];
+      began.current = [event.clientX, event.clientY];
     },
     onPointerMove: (event) => {
       if (!last.current) return;
@@ -100,7 +103,16 @@ function useDrag(eye, move) {
       if (panning) move({ kind: "pan", by });
       else move({ kind: "window", width: by[0] * DRAG_SHARE, center: by[1] * DRAG_SHARE });
     },
-    onPointerUp: () => (last.current = null),
+    onPointerUp: (event) => {
+      const [x, y] = began.current ?? [];
+      const still = Math.hypot(event.clientX - x, event.clientY - y) < STILL_PX;
+      if (last.current && still && eye.tool === "move" && eye.zoom > 1) {
+        // What was clicked comes to the middle, for who cannot drag (WCAG 2.5.7).
+        const box = event.currentTarget.getBoundingClientRect();
+        move({ kind: "pan", by: [box.left + box.width / 2 - event.clientX, box.top + box.height / 2 - event.clientY] });
+      }
+      last.current = null;
+    },
     onPointerCancel: () => (last.current = null),
     onDblClick: () => move({ kind: "reset" }),
   };

@@ -49,7 +49,7 @@ function Tools({ eye, move }) {
   return html`<div class="tools" role="toolbar" aria-label="Picture">
     <span class="group">
       ${toggle("Window", eye.tool === "window", { kind: "tool", tool: "window" }, "Drag: width across, centre up and down")}
-      ${toggle("Move", eye.tool === "move", { kind: "tool", tool: "move" }, "Drag the picture (or hold Shift)")}
+      ${toggle("Move", eye.tool === "move", { kind: "tool", tool: "move" }, "Drag the picture (or hold Shift); a click or the arrow keys move it too")}
     </span>
     <span class="group" role="group" aria-label="Brightness">
       <span aria-hidden="true">Brightness</span>

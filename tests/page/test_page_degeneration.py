@@ -166,6 +166,27 @@ def test_keys_move_through_the_study(opened: Page, scan: Example) -> None:
     expect(opened.get_by_role("group", name="Save as")).to_be_visible()
 
 
+def test_a_large_picture_is_moved_by_keys_and_by_a_click(opened: Page, scan: Example) -> None:
+    upload(opened, scan.dicom)
+    picture = opened.locator("canvas")
+    expect(picture).not_to_have_class("coming")
+    for _ in range(4):
+        button(opened, "Larger").click()
+    button(opened, "Move").click()
+    opened.locator("main").focus()
+    style = picture.get_attribute("style")
+    assert style
+    opened.keyboard.press("ArrowRight")
+    expect(picture).not_to_have_attribute("style", style)
+    opened.keyboard.press("ArrowLeft")
+    expect(picture).to_have_attribute("style", style)
+    opened.locator(".stage").click(position={"x": 40, "y": 40})
+    expect(picture).not_to_have_attribute("style", style)
+    opened.keyboard.press("Escape")
+    opened.keyboard.press("ArrowDown")
+    expect(button(opened, "Move")).to_have_attribute("aria-pressed", "false")
+
+
 def test_single_keys_can_be_switched_off(opened: Page, scan: Example) -> None:
     upload(opened, scan.dicom)
     opened.locator("summary", has_text="Keys").click()

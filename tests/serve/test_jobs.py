@@ -14,9 +14,11 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 from lumbar.imaging import read_uploaded
+from lumbar.phantom import make_study, zip_study
 from serve.board import Board
 from serve.example import Example
 from serve.job import new_job_id
+from serve.pictures import shown
 from serve.settings import KeepSettings, Limits
 
 
@@ -226,3 +228,15 @@ def test_every_answer_forbids_a_browser_what_the_page_does_not_need(client: Test
         assert "default-src 'none'; script-src 'self'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert "access-control-allow-origin" not in headers
+
+
+def test_slices_of_other_matrices_than_the_first_tell_their_own() -> None:
+    study = read_uploaded(
+        {"s.zip": zip_study(make_study(7, 0, traps=["mixed_matrix"]), ["mixed_matrix"])}
+    )[0]
+    mixed = False
+    for told, series in zip(shown(study).listed.series, study.series, strict=True):
+        assert [(m.rows, m.columns) for m in told.matrices] == [i.shape for i in series]
+        assert [m.spacing_mm for m in told.matrices] == [i.pixel_mm() for i in series]
+        mixed |= len(set(told.matrices)) > 1
+    assert mixed

@@ -188,6 +188,14 @@ def test_a_remark_in_other_words_is_refused(
     assert client.post(f"{job['address']}/feedback", json=said).status_code == 422
 
 
+def test_a_remark_of_any_size_is_not_read(client: TestClient, job: dict[str, Any]) -> None:
+    response = client.post(f"{job['address']}/feedback", content=b" " * 2**17)
+    assert (response.status_code, response.json()["type"]) == (
+        413,
+        "urn:lumbar:problem:request-bytes",
+    )
+
+
 def test_all_remarks_are_printed_for_who_runs_the_server(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

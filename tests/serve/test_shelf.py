@@ -51,3 +51,9 @@ def test_files_that_cannot_be_removed_are_said_and_still_counted(tmp_path: Path)
     with pytest.raises(OSError, match="job"):
         shelf.erase("job")
     assert shelf.bytes == before
+
+
+def test_a_name_that_no_file_can_have_is_not_there(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path, 1000)
+    assert shelf.read("job", "9" * 300) is None
+    assert shelf.array("job", "9" * 300, 0) is None

@@ -7,6 +7,7 @@ import io
 import zipfile
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Message
 
@@ -175,3 +176,13 @@ def test_no_name_hides_another() -> None:
     upload = name_files([("1.dcm", b"a"), ("1.dcm", b"b"), ("1 (2).dcm", b"c"), ("1.dcm", b"d")])
     assert sorted(upload.files.values()) == [b"a", b"b", b"c", b"d"]
     assert sorted(upload.names.values()) == ["1 (2).dcm", "1.dcm", "1.dcm", "1.dcm"]
+
+
+def test_a_form_that_breaks_off_is_refused() -> None:
+    """Starlette's parser takes it, without the file that has not come whole."""
+    whole = body("1.dcm", "2.dcm")
+    for data in (whole[: -len(BOUNDARY) - 6], whole[: whole.rindex(b"x" * 10) + 5]):
+        with pytest.raises(HTTPException, match="breaks off before its last boundary") as raised:
+            Client([data]).send(Limits())
+        assert raised.value.status_code == 400
+    assert len(Client([whole[:-3], whole[-3:], b"epilogue"]).send(Limits()).files) == 2

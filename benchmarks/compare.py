@@ -123,6 +123,9 @@ def main() -> None:
     arguments.add_argument("--family", type=Family, choices=list(Family), default=Family.FORAMINAL)
     options = arguments.parse_args()
     try:
+        names = [name for name, _ in options.predictions]
+        if len(set(names)) < len(names):
+            raise FormatError(f"{', '.join(names)}: two predictions have the same name")
         named = {name: mean([_read(one) for one in files]) for name, files in options.predictions}
         print(table(named, read_labels(options.truth), options.family))
     except LumbarError as error:

@@ -51,7 +51,10 @@ class Place:
 
 
 def places(rows: Iterable[Mapping[str, Any]], points: Sequence[LabelPoint]) -> list[Place]:
-    """The graded foramina of `grades.parquet`'s rows whose series has the reader's point."""
+    """The graded foramina of `grades.parquet`'s rows whose series has the reader's point.
+
+    Raises FormatError for a slice that is not named by its number.
+    """
     apart = {study_id for study_id, offset in offsets(points).items() if abs(offset) > APART}
     readers: dict[tuple[str, str, Condition], dict[Level, LabelPoint]] = {}
     for point in points:
@@ -66,6 +69,11 @@ def places(rows: Iterable[Mapping[str, Any]], points: Sequence[LabelPoint]) -> l
         side = readers.get((study_id, seen["series_id"], cell.condition), {})
         if cell.level not in side or len(side) == 1:
             continue
+        if not seen["instance"].isdecimal():
+            raise FormatError(
+                f"slice {seen['instance']} is not named by its number, as RSNA's PNGs are: whether "
+                "it is the reader's cannot be told"
+            )
         far = {
             level: np.hypot(*np.subtract(seen["point_px"], (p.x, p.y))) for level, p in side.items()
         }
@@ -92,6 +100,8 @@ def summary(found: Sequence[Place]) -> str:
     """Distances and shares, with and without the patients whose sides are named apart."""
     lines = []
     for name, some in (("all", found), ("named alike", [p for p in found if not p.apart])):
+        if not some:
+            continue
         off = np.array([place.off for place in some])
         middle, most = np.percentile(off, [50, 95])
         named, seen = np.mean([(p.named_right, p.readers_slice) for p in some], axis=0)

@@ -29,7 +29,16 @@ from typing import Any, NoReturn
 
 from lumbar.errors import BundleError, ConfigError, LumbarError
 
-__all__ = ["DONE", "DONE_WITH_FAILURES", "FAILED", "WRONG_USE", "existing_path", "json_line", "run"]
+__all__ = [
+    "DONE",
+    "DONE_WITH_FAILURES",
+    "FAILED",
+    "WRONG_USE",
+    "at_least",
+    "existing_path",
+    "json_line",
+    "run",
+]
 
 DONE, FAILED, WRONG_USE, DONE_WITH_FAILURES = 0, 1, 2, 3
 
@@ -61,6 +70,17 @@ def existing_path(text: str) -> Path:
     if not path.exists():
         raise ArgumentTypeError(f"no such file or folder: {text}")
     return path
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """For `add_argument(type=...)`: a whole number, `least` or more."""
+
+    def number(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise ArgumentTypeError(f"expected a whole number, {least} or more: {text}")
+        return int(text)
+
+    return number
 
 
 def json_line(result: Mapping[str, Any]) -> str:

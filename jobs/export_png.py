@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import csv
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # from anywhere
 
 from jobs._command import run
+from lumbar.errors import FormatError
 from lumbar.imaging import find_studies
 from lumbar.imaging.export import Exported, export_study
+from lumbar.imaging.studyfiles import StudyFiles
+from lumbar.reports.result_csv import harmless
 
 __all__ = ["main", "parser"]
 
@@ -47,7 +51,7 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
     output: Path = arguments.output
     output.mkdir(parents=True, exist_ok=True)
     outcomes: list[tuple[str, Exported]] = []
-    for study in find_studies(arguments.input, trusted=arguments.trusted):
+    for study in _found_once(arguments.input, trusted=arguments.trusted):
         outcome = export_study(study, output, trusted=arguments.trusted)
         outcomes.append((study.study_id, outcome))
         print(f"study {len(outcomes)}: {outcome.written} slices", file=sys.stderr, flush=True)
@@ -62,6 +66,18 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
     }
 
 
+def _found_once(source: str, *, trusted: bool) -> list[StudyFiles]:
+    """The studies of a root; FormatError where two would be written to one folder."""
+    studies = list(find_studies(source, trusted=trusted))
+    for study_id, times in Counter(study.study_id for study in studies).items():
+        if times > 1:
+            raise FormatError(
+                f"{source}: study {study_id} is there {times} times (in several archives?); "
+                "unpack them into one folder, or export them one by one"
+            )
+    return studies
+
+
 def _write_failures(path: Path, outcomes: Iterable[tuple[str, Exported]]) -> None:
     with path.open("w", encoding="utf-8", newline="") as stream:
         table = csv.writer(stream)
@@ -69,7 +85,8 @@ def _write_failures(path: Path, outcomes: Iterable[tuple[str, Exported]]) -> Non
         for study_id, outcome in outcomes:
             for aside in outcome.set_aside:
                 kind = "failed" if aside.damaged else "set_aside"
-                table.writerow((study_id, aside.file, kind, aside.reason))
+                row = (study_id, aside.file, kind, aside.reason)
+                table.writerow([harmless(value) for value in row])
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from jobs._command import existing_path, run
+from jobs._command import at_least, existing_path, run
 
 EPILOG = """\
 Writes into --output
@@ -51,8 +51,13 @@ def parser() -> ArgumentParser:
         choices=["real"],
         help="real: findings whose model was never tested on patients stay not_assessed",
     )
-    add("--actors", type=int, default=0, help="grading processes (default: as many as fit)")
-    add("--threads", type=int, default=1, help="threads of each on a CPU (default %(default)s)")
+    add("--actors", type=at_least(0), default=0, help="grading processes (default: as many as fit)")
+    add(
+        "--threads",
+        type=at_least(1),
+        default=1,
+        help="threads of each on a CPU (default %(default)s)",
+    )
     add("--gpu", action="store_true", help="one GPU an actor")
     add(
         "--engine",

@@ -12,7 +12,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from jobs._command import existing_path, run
+from jobs._command import at_least, existing_path, run
 
 EPILOG = """\
 RECIPE is a grid (lists of the grader's settings and the `base` recipe that they change), or a
@@ -42,7 +42,7 @@ def parser() -> ArgumentParser:
     add = arguments.add_argument
     add("recipe", type=existing_path, help="a grid or a recipe of jobs/configs")
     add("--grid", type=existing_path, default=GRID, help="the lists, where RECIPE is a recipe")
-    add("--trials", type=int, help="run only this many of the trials, from the first")
+    add("--trials", type=at_least(1), help="run only this many of the trials, from the first")
     add("--scale-epochs", type=float, default=1.0, help="shorten every trial by this factor")
     return arguments
 

@@ -101,9 +101,22 @@ class DataSettings(Section):
     more: tuple[MoreData, ...] = ()
     """Further roots, folds by the same hash; a family of theirs is of their basis."""
 
+    @field_validator("more")
+    @classmethod
+    def _one_root_a_family(cls, value: tuple[MoreData, ...]) -> tuple[MoreData, ...]:
+        named = [family for more in value for family in more.families]
+        twice = sorted({family.value for family in named if named.count(family) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} is named twice: a family is graded from one root")
+        return value
+
+    def root_of(self, family: Family) -> DataSettings | MoreData:
+        """Where a family's grades are learned from: one of `more` that names it, or this."""
+        return next((more for more in self.more if family in more.families), self)
+
     def basis_of(self, family: Family) -> Basis:
-        """Where a family's grades come from."""
-        return next((more.basis for more in self.more if family in more.families), self.basis)
+        """What a family's grades were learned from."""
+        return self.root_of(family).basis
 
 
 class CropSettings(Section):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from argparse import ArgumentParser, Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jobs._command import existing_path, json_line, run
+from jobs._command import at_least, existing_path, json_line, run
 from lumbar.errors import BundleError, ConfigError, DecodeError
 
 
@@ -28,6 +28,18 @@ def failing(error: Exception) -> Callable[[Namespace], dict[str, Any]]:
         raise error
 
     return main
+
+
+@pytest.mark.parametrize(
+    ("text", "least", "fits"),
+    [("1", 1, True), ("0", 1, False), ("0", 0, True), ("-1", 0, False), ("x", 0, False)],
+)
+def test_counts_have_a_least(text: str, least: int, fits: bool) -> None:
+    if fits:
+        assert at_least(least)(text) == int(text)
+    else:
+        with pytest.raises(ArgumentTypeError, match=f"a whole number, {least} or more: {text}"):
+            at_least(least)(text)
 
 
 def test_the_last_line_is_the_result(capsys: pytest.CaptureFixture[str]) -> None:

@@ -94,11 +94,20 @@ def fit_grader(recipe: Recipe, crops: CropStore, place: Place, on_epoch: OnEpoch
 
 
 def finish(
-    recipe: Recipe, crops: CropStore, locator: nn.Module | None, grader: nn.Module, place: Place
+    recipe: Recipe,
+    crops: CropStore,
+    locator: nn.Module | None,
+    grader: nn.Module,
+    place: Place,
+    foramina: CropStore | None = None,
 ) -> Learned:
-    """Calibrations from the calibration patients, the prior from all but the held-out ones."""
+    """Calibrations from the calibration patients, the prior from all but the held-out ones.
+
+    `foramina` are the crops that the regression on gradients is fitted on, where `crops` are one
+    worker's share.
+    """
     task = GradeTask(recipe, crops, place.device)
-    hog = _hog(recipe, task)
+    hog = _hog(recipe, foramina or crops)
     calibrations = _calibrations(task, grader, hog)
     seen = crops.where(recipe.data, Part.TRAINING, Part.CALIBRATION)
     families = tuple(f for k, f in enumerate(Family) if bool((crops.family[seen] == k).any()))
@@ -113,10 +122,11 @@ def finish(
     )
 
 
-def _hog(recipe: Recipe, task: GradeTask) -> HogReading | None:
+def _hog(recipe: Recipe, crops: CropStore) -> HogReading | None:
     if not recipe.grader.hog:
         return None
-    return fit_hog(task.store, task.training, recipe.crops.margin, recipe.crops.size_px)
+    rows = crops.where(recipe.data, Part.TRAINING)
+    return fit_hog(crops, rows, recipe.crops.margin, recipe.crops.size_px)
 
 
 def held_out(

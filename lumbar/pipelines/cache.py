@@ -109,8 +109,13 @@ def check_cache(folder: Path, recipe: Recipe) -> dict[str, Any]:
 
 
 def read_table(folder: Path, kind: str) -> pa.Table:
-    """One of the cache's tables (`crops`, `pictures` or `points`), whole, in the order of files."""
+    """One of the cache's tables (`crops`, `pictures` or `points`), whole, in the order of files.
+
+    Raises ConfigError where there is none.
+    """
     files = sorted((folder / kind).glob("*.parquet"))
+    if not files:
+        raise ConfigError(f"{folder}: no table of {kind} there; name what jobs/prepare.py wrote")
     return pa.concat_tables([pq.read_table(file) for file in files])
 
 

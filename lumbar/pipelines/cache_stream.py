@@ -39,9 +39,14 @@ def cache_streams(recipe: Recipe) -> dict[str, Dataset | Callable[[], Dataset]]:
 
 
 def caches_of(recipe: Recipe) -> list[tuple[Path, tuple[Family, ...]]]:
-    """The recipe's own cache, then those of `data.more`, each with the families to keep of it."""
+    """The recipe's own cache, then those of `data.more`, each with the families to keep of it.
+
+    A family is graded from one root alone: what another one names is not kept of the recipe's own.
+    """
     more = [(Path(one.cache), one.families) for one in recipe.data.more]
-    return [(recipe.cache, tuple(Family)), *more]
+    elsewhere = {family for _, families in more for family in families}
+    own = tuple(family for family in Family if family not in elsewhere)
+    return [(recipe.cache, own), *more]
 
 
 def _sources(recipe: Recipe, kind: str) -> list[tuple[Path, tuple[Family, ...]]]:

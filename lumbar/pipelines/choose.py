@@ -99,7 +99,8 @@ def choose_if_missing(recipe: Recipe) -> dict[str, Any]:
     """
     path = recipe.folder / "bundle"
     bundle = Bundle.load(path)
-    source, labels = recipe.data.input, recipe.data.labels or recipe.data.input
+    root = recipe.data.root_of(Family.FORAMINAL)
+    source, labels = root.input, root.labels or root.input
     if not source or not _able(bundle) or bundle.choice() is not None:
         return {}
     try:

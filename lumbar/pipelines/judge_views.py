@@ -150,8 +150,11 @@ def judge_roles(judges: Sequence[Judge], root: Path) -> dict[str, tuple[str, ...
     """For each whole study below `root`, a line a series: its role by orientation and picture.
 
     Every description, in tables and headers, is taken away; the truth is what the table said.
+    Without such a root there is nothing to judge.
     """
     outcomes: dict[str, tuple[str, ...]] = {}
+    if not root.is_dir():
+        return outcomes
     for files in find_studies(root):
         judge = judge_of(judges, f"rsna:{files.study_id}")
         if judge is None:

@@ -33,18 +33,25 @@ def whole_folder(path: Path, *, replace: bool = False) -> Iterator[Path]:
 
     Raises ConfigError where `path` holds something and may not be replaced.
     """
-    if not replace and path.exists() and (path.is_file() or any(path.iterdir())):
-        raise ConfigError(f"{path}: is not empty; name a new folder or remove this one")
+    if not replace:
+        _refuse_filled(path)
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
         yield draft
+        if not replace:
+            _refuse_filled(path)  # by another run meanwhile
         if path.exists():
             shutil.rmtree(path)
         draft.rename(path)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _refuse_filled(path: Path) -> None:
+    if path.exists() and (path.is_file() or any(path.iterdir())):
+        raise ConfigError(f"{path}: is not empty; name a new folder or remove this one")
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:

@@ -14,13 +14,14 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from lumbar.config import DataSettings
-from lumbar.domain import CELLS, Cell, Condition, Level
-from lumbar.grading.store import Part, part_of
+from lumbar.domain import CELLS, Cell, Condition, Family, Level
+from lumbar.grading.store import CropStore, Part, part_of
 
-__all__ = ["LabelTally", "share_of"]
+__all__ = ["Foramina", "LabelTally", "share_of"]
 
 BATCH_ROWS = 256
 
@@ -44,6 +45,29 @@ class LabelTally:
     def labels(self) -> NDArray[np.int64]:
         """The table of labels, -1 where a cell is blank or has no crop."""
         return np.array(list(self._rows.values()) or np.zeros((0, len(CELLS)))).astype(np.int64)
+
+
+class Foramina:
+    """The labelled foramina of all training patients, gathered as rows pass.
+
+    The regression on gradients is fitted by one worker alone, so its own share is too little.
+    """
+
+    def __init__(self, data: DataSettings) -> None:
+        self._data = data
+        self._tables: list[pa.Table] = []
+
+    def add(self, table: pa.Table) -> None:
+        """Keep the foramina of a table of store.CROP_SCHEMA."""
+        parts = [part_of(study_id, self._data) for study_id in table["study_id"].to_pylist()]
+        learnable = table.filter(_learnable(table, parts))
+        named = [c.value for c in Condition if c.family is Family.FORAMINAL]
+        kept = pc.is_in(learnable["condition"], pa.array(named, pa.string()))
+        self._tables.append(learnable.filter(kept))
+
+    def store(self, cached_px: int) -> CropStore:
+        """What was gathered."""
+        return CropStore.of(self._tables, cached_px)
 
 
 def share_of(

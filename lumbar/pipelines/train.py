@@ -72,6 +72,10 @@ def with_absolute_paths(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"runs": runs, "data": data})
 
 
+PLACES = ("data.input", "data.labels", "views.others")
+START_OVER = "remove the folder to start over"
+
+
 def claim(recipe: Recipe) -> None:
     """Write the recipe into the run's folder.
 
@@ -86,10 +90,12 @@ def claim(recipe: Recipe) -> None:
     with suppress(ValidationError):  # what it was run without has today's defaults
         theirs = _what_counts(Recipe.model_validate(theirs))
     if theirs != mine:
-        changed = ", ".join(_changed(theirs, mine))
+        changed = _changed(theirs, mine)
+        moved = all(key in PLACES for key in changed)
         raise ConfigError(
-            f"{recipe.folder}: holds a run of this name with another recipe ({changed} differs); "
-            "choose another name (--name), or remove the folder to start over"
+            f"{recipe.folder}: holds a run of this name with another recipe "
+            f"({', '.join(changed)} differs); choose another name (--name), or "
+            + (f"write the new place into {path} if the data only moved" if moved else START_OVER)
         )
 
 

@@ -5,6 +5,7 @@ Its pictures fit in memory and its epochs take seconds, so there is nothing for 
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from lumbar.config import Recipe
+from lumbar.errors import ConfigError
 from lumbar.grading.recognise import write_weights
 from lumbar.grading.store import Part
 from lumbar.grading.view_task import ShownPicture, ViewStore, ViewTask
@@ -50,8 +52,11 @@ def _trained(recipe: Recipe) -> dict[str, Any]:
 
 
 def gathered(recipe: Recipe) -> ViewStore:
-    """The pictures of a recipe, from its cache; there they are put where it has none yet."""
-    path = recipe.cache / PICTURES
+    """The pictures of a recipe, from its cache; there they are put where it has none yet.
+
+    Raises ConfigError for a cache of pictures that were made by other settings.
+    """
+    path, settings = recipe.cache / PICTURES, _settings(recipe)
     if not path.is_file():
         shown = learned_pictures(recipe)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,8 +67,16 @@ def gathered(recipe: Recipe) -> ViewStore:
                 answers=np.array([one.answer for one in shown]),
                 sources=np.array([one.source for one in shown]),
                 patients=np.array([one.patient for one in shown]),
+                settings=json.dumps(settings),
             )
     with np.load(path) as kept:
+        made_by = json.loads(str(kept["settings"])) if "settings" in kept else {}
+        if made_by != settings:
+            other = ", ".join(k for k, v in settings.items() if made_by.get(k, ...) != v)
+            raise ConfigError(
+                f"{path}: its pictures were made by another recipe ({other}); "
+                "name another data.cache"
+            )
         rows = zip(
             kept["pixels"],
             kept["answers"].tolist(),
@@ -72,6 +85,14 @@ def gathered(recipe: Recipe) -> ViewStore:
             strict=True,
         )
         return ViewStore.of([ShownPicture(*row) for row in rows])
+
+
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    """What decides which pictures there are, as far as it does not depend on places."""
+    assert recipe.views is not None
+    told = recipe.views.model_dump(mode="json", include={"size_px", "phantoms", "unlike"})
+    real, others = bool(recipe.data.input), bool(recipe.views.others)
+    return {**told, "seed": recipe.seed, "data.input": real, "views.others": others}
 
 
 def _card(

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import ray.train
 import torch
 from ray.train import Checkpoint
@@ -27,7 +28,7 @@ from lumbar.pipelines.cache_stream import CROPS, PICTURES
 from lumbar.pipelines.history import write_history
 from lumbar.pipelines.prior import smoothed_prior
 from lumbar.pipelines.results import write_results
-from lumbar.pipelines.shards import LabelTally, share_of
+from lumbar.pipelines.shards import Foramina, LabelTally, share_of
 
 __all__ = ["train_worker"]
 
@@ -42,9 +43,16 @@ def train_worker(config: Mapping[str, Any]) -> None:
     torch.set_num_threads(recipe.workers.threads)
     context = ray.train.get_context()
     rank, world = context.get_world_rank(), context.get_world_size()
-    tally = LabelTally(recipe.data)
+    tally, foramina = LabelTally(recipe.data), Foramina(recipe.data)
     shard = ray.train.get_dataset_shard(CROPS)
-    tables = share_of(shard, recipe.data, rank, world, tally.add)
+    apart = recipe.grader.hog and rank == 0 and world > 1
+
+    def watch(table: pa.Table) -> None:
+        tally.add(table)
+        if apart:
+            foramina.add(table)
+
+    tables = share_of(shard, recipe.data, rank, world, watch)
     crops = CropStore.of(tables, recipe.crops.cached_px)
     device = get_device()
     place = Place(
@@ -59,7 +67,8 @@ def train_worker(config: Mapping[str, Any]) -> None:
     locator = run.locator(pictures)
     grader = run.grader(crops)
     if rank == 0:
-        learned = finish(recipe, crops, locator, grader, place)
+        everyones = foramina.store(recipe.crops.cached_px) if apart else crops
+        learned = finish(recipe, crops, locator, grader, place, everyones)
         learned = replace(learned, prior=smoothed_prior(tally.labels()))
         write_results(recipe, learned, run.history, _seen(recipe, crops, pictures, world))
 

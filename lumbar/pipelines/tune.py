@@ -57,9 +57,15 @@ def run_grid(trials: Sequence[Trial], folder: Path) -> dict[str, Any]:
     """Train every trial and write `leaderboard.csv` into `folder`; the job's last line.
 
     Needs a running Ray and the recipe's cache. A trial that fails is a row with its error. Raises
-    ConfigError where no calibration patients are set apart to rank the trials by.
+    ConfigError where no calibration patients are set apart to rank the trials by, and for a recipe
+    of several roots.
     """
     recipe = with_absolute_paths(trials[0].recipe)
+    if recipe.data.more:
+        raise ConfigError(
+            "data.more: trials learn from data.input alone, which would rank them by other "
+            "findings; give the grid a recipe without it"
+        )
     check_cache(recipe.cache, recipe)
     if not recipe.data.calibration_share:
         raise ConfigError(

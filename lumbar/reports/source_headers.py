@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydicom.dataset import Dataset
+from pydicom.multival import MultiValue
 
 from lumbar.errors import FormatError, InputError
 from lumbar.imaging import attributes
@@ -132,7 +133,8 @@ def _text(dataset: Dataset, keyword: str) -> str:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            text = str(dataset[keyword].value or "").strip(" \0")
+            value = dataset[keyword].value
+            text = "" if isinstance(value, MultiValue) else str(value or "").strip(" \0")
     except Exception:  # a broken value can make pydicom raise anything; it is then an absent one
         return ""
     return text if _ALLOWED[keyword].fullmatch(text) else ""

@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 import highdicom.sr as hd
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
+from pydicom.valuerep import DA, DT, TM
 
 from lumbar.domain import (
     StudyGrades,
@@ -57,7 +58,8 @@ def sr_document(
 ) -> Dataset:
     """A Comprehensive SR of the 25 findings and of `unsided`; the same input gives the same UIDs.
 
-    `when` is the time of grading (now, if not told). Raises FormatError where the study's files
+    `when` is the time of grading (now, if not told), written as this machine's local time, as the
+    times of the study are its scanner's. Raises FormatError where the study's files
     tell no StudyInstanceUID: nothing could be found beside it then.
     """
     if not source.study_uid:
@@ -65,7 +67,7 @@ def sr_document(
             "a structured report stands beside a DICOM study, and these files tell no "
             "StudyInstanceUID; save the result as CSV, JSON or HTML instead"
         )
-    when = when or datetime.now(UTC)
+    when = (when or datetime.now(UTC)).astimezone()
     stamp = Stamp(f"{source.study_uid} {provenance.bundle} {grades.findings} {grades.unsided}")
     items = list(items_of(grades))
     with warnings.catch_warnings():
@@ -93,6 +95,7 @@ def sr_document(
             content_time=when.time(),
         )
         document.CodingSchemeIdentificationSequence = [our.OWN]
+        _date(document, when)
         _refer(document, pictures, source)
         _take_over(document, source)
     return document
@@ -179,6 +182,14 @@ def _refer(document: Dataset, pictures: Iterable[tuple[str, str]], source: Sourc
         series.ReferencedSOPSequence = instances
         study.ReferencedSeriesSequence.append(series)
     document.CurrentRequestedProcedureEvidenceSequence = [study]
+
+
+def _date(document: Dataset, when: datetime) -> None:
+    """One time in all places, where highdicom writes that of its call: a report that is written
+    again is the same."""
+    document.InstanceCreationDate, document.InstanceCreationTime = DA(when.date()), TM(when.time())
+    for equipment in document.get("ContributingEquipmentSequence", ()):
+        equipment.ContributionDateTime = DT(when.replace(tzinfo=None))
 
 
 def _take_over(document: Dataset, source: SourceHeaders) -> None:

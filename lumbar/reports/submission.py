@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import gzip
 import math
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TextIO
@@ -77,16 +78,16 @@ def read_submission(
     or given twice, and for shares that are not finite, below 0 or all 0.
     """
     shares: dict[str, NDArray[np.float64]] = {}
-    with _text(Path(path)) as file:
-        reader = csv.DictReader(file)
-        if not set(COLUMNS) <= set(reader.fieldnames or ()):
-            raise FormatError(f"{path}: columns {reader.fieldnames}, expected {list(COLUMNS)}")
-        for row in reader:
-            study_id, cell = _split(row["row_id"], path)
-            study = shares.setdefault(study_id, np.full((len(CELLS), 3), np.nan))
-            if not np.isnan(study[cell]).all():
-                raise FormatError(f"{path}: row {row['row_id']} is there twice")
-            study[cell] = _shares(row, path)
+    try:
+        with _text(Path(path)) as file:
+            for row in _rows(csv.DictReader(file), path):
+                study_id, cell = _split(row["row_id"], path)
+                study = shares.setdefault(study_id, np.full((len(CELLS), 3), np.nan))
+                if not np.isnan(study[cell]).all():
+                    raise FormatError(f"{path}: row {row['row_id']} is there twice")
+                study[cell] = _shares(row, path)
+    except (EOFError, zlib.error, gzip.BadGzipFile, csv.Error) as error:
+        raise FormatError(f"{path}: cannot be read to its end ({error})") from None
     if not partial:
         _refuse_missing(shares, path)
     return tuple(shares), np.array(list(shares.values())).reshape(-1, len(CELLS), 3)
@@ -107,6 +108,12 @@ def _text(path: Path) -> TextIO:
     if path.suffix == ".gz":
         return gzip.open(path, "rt", encoding="utf-8-sig", errors="replace", newline="")
     return path.open(encoding="utf-8-sig", errors="replace", newline="")
+
+
+def _rows(reader: csv.DictReader[str], path: Path) -> Iterator[dict[str, str]]:
+    if not set(COLUMNS) <= set(reader.fieldnames or ()):
+        raise FormatError(f"{path}: columns {reader.fieldnames}, expected {list(COLUMNS)}")
+    yield from reader
 
 
 def _split(row_id: str, path: Path) -> tuple[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -85,3 +86,13 @@ def test_a_loss_is_the_metrics_own(points: list[LabelPoint]) -> None:
     assert loss == {("1", cell): (pytest.approx(4 * np.log(2)), 4.0)}
     with pytest.raises(FormatError, match="no foramen"):
         table(places([row(cell)], points), loss, {})
+
+
+def test_slices_named_by_uid_are_refused(points: list[LabelPoint]) -> None:
+    with pytest.raises(FormatError, match="not named by its number"):
+        places([row(Cell(LEFT, Level.L1_L2), instance="1.2.3")], points)
+
+
+def test_patients_named_apart_alone_have_one_line(points: list[LabelPoint]) -> None:
+    (place,) = places([row(Cell(LEFT, Level.L1_L2))], points)
+    assert summary([replace(place, apart=True)]).count("\n") == 0

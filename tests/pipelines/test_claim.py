@@ -40,3 +40,11 @@ def test_another_recipe_under_the_same_name_is_refused_by_the_key_that_differs(
     claim(recipe(tmp_path))
     with pytest.raises(ConfigError, match=r"grader\.learning_rate differs"):
         claim(recipe(tmp_path, grader__learning_rate="0.5"))
+
+
+def test_a_run_whose_data_moved_says_how_to_go_on(tmp_path: Path) -> None:
+    claim(recipe(tmp_path, data__input="a"))
+    with pytest.raises(
+        ConfigError, match=r"data\.input differs.*write the new place into .*run\.json"
+    ):
+        claim(recipe(tmp_path, data__input="b"))

@@ -39,3 +39,20 @@ def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="not empty"), whole_folder(tmp_path):
         pass
     assert (tmp_path / "mine.txt").read_text() == "precious"
+
+
+def test_a_folder_that_was_filled_meanwhile_keeps_what_it_holds(tmp_path: Path) -> None:
+    path = tmp_path / "cache"
+
+    def fill() -> None:
+        with whole_folder(path) as draft:
+            (draft / "mine").write_text("1")
+            path.mkdir()
+            (path / "theirs").write_text("2")
+
+    with pytest.raises(ConfigError, match="not empty"):
+        fill()
+    assert [file.name for file in path.iterdir()] == ["theirs"]
+    with whole_folder(path, replace=True) as draft:
+        (draft / "mine").write_text("1")
+    assert [file.name for file in path.iterdir()] == ["mine"]

@@ -10,9 +10,10 @@ import pytest
 from lumbar.config import DataSettings
 from lumbar.domain import CELLS, Condition
 from lumbar.grading.store import CROP_SCHEMA, Part, part_of
-from lumbar.pipelines.shards import LabelTally, share_of
+from lumbar.pipelines.shards import Foramina, LabelTally, share_of
 
 DATA = DataSettings(calibration_share=0.2)
+FORAMEN = Condition.LEFT_NEURAL_FORAMINAL_NARROWING.value
 STUDIES = [str(number) for number in range(40)]
 
 
@@ -83,3 +84,20 @@ def test_the_tally_has_every_patient_but_the_held_out_ones() -> None:
     assert labels.shape == (len(seen), 25)
     assert (labels[:, 5:] == -1).all()
     assert (labels[:, :5] >= 0).any()
+
+
+def test_one_worker_keeps_the_foramina_that_all_train_on() -> None:
+    content = rows().to_pylist()
+    half = [row | {"condition": FORAMEN} if n % 2 else row for n, row in enumerate(content)]
+    table = pa.Table.from_pylist(half, schema=CROP_SCHEMA)
+    foramina = Foramina(DATA)
+    share_of(Batches(table), DATA, 0, 4, foramina.add)
+    kept = pa.concat_tables(foramina._tables).to_pylist()
+    assert kept == [
+        row
+        for row in half
+        if row["condition"] == FORAMEN
+        and row["label"] >= 0
+        and part_of(row["study_id"], DATA) is Part.TRAINING
+    ]
+    assert len(kept) > 20

@@ -18,7 +18,7 @@ from lumbar.grading.view_net import ANSWERS
 from lumbar.imaging import Look
 from lumbar.pipelines.judge_views import Tally
 from lumbar.pipelines.package_pictures import TESTED_ON, TRAINED_ON
-from lumbar.pipelines.train_views import train_views
+from lumbar.pipelines.train_views import gathered, train_views
 from lumbar.pipelines.view_pictures import learned_pictures
 
 
@@ -101,3 +101,16 @@ def test_undecided_and_wrongly_sure_pictures_are_counted_apart() -> None:
     row = tally.row()
     assert (row["pictures"], row["right"], row["refused"]) == (4, 1, 1)
     assert (row["undecided"], row["wrongly_sure"]) == (1, 1)
+
+
+@pytest.mark.parametrize("other", [{"size_px": 32}, {"phantoms": 3}])
+def test_pictures_made_by_other_settings_are_refused(
+    recipe: Recipe, trained: Path, other: dict[str, int]
+) -> None:
+    assert recipe.views is not None
+    cached = recipe.data.model_copy(update={"cache": str(trained / "cache")})
+    changed = recipe.model_copy(
+        update={"data": cached, "views": recipe.views.model_copy(update=other)}
+    )
+    with pytest.raises(ConfigError, match=f"another recipe .{next(iter(other))}"):
+        gathered(changed)

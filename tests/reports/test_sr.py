@@ -6,6 +6,7 @@ import io
 import logging
 import re
 import subprocess
+import time
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -227,9 +228,27 @@ def test_the_evidence_names_every_picture_that_is_pointed_at(document: Dataset) 
 
 def test_a_report_asked_for_twice_is_the_same(phantom: tuple[StudyGrades, SourceHeaders]) -> None:
     first, again = (sr_document(*phantom, PROVENANCE, WHEN) for _ in range(2))
-    assert first.SOPInstanceUID == again.SOPInstanceUID
+    assert first == again
     other = sr_document(*phantom, replace(PROVENANCE, bundle="demo@fedc"), WHEN)
     assert other.SOPInstanceUID != first.SOPInstanceUID
+
+
+def test_all_times_are_that_of_grading_in_local_time(
+    phantom: tuple[StudyGrades, SourceHeaders], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        when = datetime(2026, 11, 30, 19, 53, 15, tzinfo=UTC)
+        report = sr_document(*phantom, PROVENANCE, when)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    told = (report.ContentDate, report.ContentTime)
+    assert told == (report.InstanceCreationDate, report.InstanceCreationTime)
+    assert list(map(str, told)) == ["20261201", "045315"]
+    for equipment in report.get("ContributingEquipmentSequence", ()):
+        assert str(equipment.ContributionDateTime) == "20261201045315"
 
 
 def test_a_lone_slices_grade_is_told_without_side(
@@ -300,6 +319,10 @@ def test_a_name_in_an_older_character_set_arrives_as_the_same_name() -> None:
         ("PatientID", "p" * 65),
         ("AccessionNumber", "a" * 17),
         ("StudyInstanceUID", "John Doe"),
+        ("PatientID", "A\\B"),
+        ("AccessionNumber", "A1\\A2"),
+        ("StudyDescription", "MRI L-SPINE\\WO CONTRAST"),
+        ("ReferringPhysicianName", "A^B\\C^D"),
     ],
 )
 def test_what_no_value_representation_allows_is_not_taken_over(keyword: str, value: str) -> None:

@@ -117,3 +117,10 @@ def test_a_row_given_twice_is_refused(grades: list[StudyGrades]) -> None:
 def test_another_kind_of_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FormatError, match=r"expected a submission \.csv"):
         read_predictions(tmp_path / "grades.xlsx")
+
+
+def test_a_packed_submission_that_breaks_off_is_refused(path: Path) -> None:
+    packed = path.with_name("short.csv.gz")
+    packed.write_bytes(gzip.compress(path.read_bytes())[:-20])
+    with pytest.raises(FormatError, match=r"short\.csv\.gz: cannot be read to its end"):
+        read_submission(packed)

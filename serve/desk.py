@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import threading
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
 from typing import Protocol
 
 from lumbar.domain import View
@@ -64,6 +64,27 @@ class Noting(Protocol):
         """A study came to another end."""
 
 
+class _Budget:
+    """Bytes that may be somewhere at a time; one that is larger alone may be there alone."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._used = most, 0
+        self._freed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def of(self, size: int) -> AsyncIterator[None]:
+        """Wait until there is room for `size`, and hold it."""
+        async with self._freed:
+            await self._freed.wait_for(lambda: not self._used or self._used + size <= self._most)
+            self._used += size
+        try:
+            yield
+        finally:
+            async with self._freed:
+                self._used -= size
+                self._freed.notify_all()
+
+
 class Desk:
     """Takes uploads in, has their studies graded, and tells the board."""
 
@@ -79,7 +100,7 @@ class Desk:
         """`at_once` studies are with the model at a time; the others wait here."""
         self._grading, self._board, self._limits, self._meter = grading, board, limits, meter
         self._worker = secrets.token_hex(8)
-        self._turn = asyncio.Semaphore(at_once)
+        self._turn, self._budget = asyncio.Semaphore(at_once), _Budget(limits.model_bytes)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._beating: asyncio.Task[None] | None = None
         self._held = 0
@@ -163,8 +184,9 @@ class Desk:
     async def _work(self, job_id: str, sent: SentStudy, view: View | None) -> None:
         line = JobLine(len(sent.study.files), sent.bytes)
         try:
-            async with self._turn, asyncio.timeout(self._limits.study_s):
-                outcome = await self._tried(job_id, sent, view)
+            async with self._turn, self._budget.of(sent.bytes):
+                async with asyncio.timeout(self._limits.study_s):
+                    outcome = await self._tried(job_id, sent, view)
         except TimeoutError:
             outcome = took_too_long(self._limits)
         except Refused as refusal:

@@ -70,6 +70,9 @@ class Limits(Section):
     held_bytes: Positive = 2 * 2**30
     """Of uploads whose studies wait or are graded, in memory: four of `request_bytes`, a hundred
     of the challenge's. One that would be more is sent away with 503; one alone is always taken."""
+    model_bytes: Positive = 768 * 2**20
+    """Of studies that are with the model at a time, but for one that is larger alone: they pass
+    through Ray's object store, which writes to disk what it has no room for."""
     jobs_a_client: Positive = 16
     """Of those, as many as one key or cookie may have. An upload of more studies than may wait is
     refused with 413."""

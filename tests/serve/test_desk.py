@@ -16,7 +16,7 @@ from starlette.testclient import TestClient
 from lumbar.imaging.child import borrowed_child
 from serve.api import make_api
 from serve.board import Board
-from serve.desk import Desk
+from serve.desk import Desk, _Budget
 from serve.example import Example
 from serve.grading import GradingService
 from serve.problems import Problem, Refused
@@ -128,6 +128,34 @@ def test_who_is_sent_away_for_want_of_memory_is_told_when_to_come_again(
         )
     assert (first.status_code, second.status_code) == (202, 503)
     assert int(second.headers["retry-after"]) > 0
+
+
+def test_no_more_bytes_are_with_the_model_than_its_store_holds() -> None:
+    """60 and 60 of 100 follow each other; 200 goes alone; who gives up waiting takes nothing."""
+    together: list[int] = []
+    inside: list[int] = []
+
+    async def study(budget: _Budget, size: int) -> None:
+        async with budget.of(size):
+            inside.append(size)
+            together.append(sum(inside))
+            await asyncio.sleep(0.01)
+            inside.remove(size)
+
+    async def asked() -> None:
+        budget = _Budget(100)
+        tasks = [asyncio.create_task(study(budget, size)) for size in (60, 60, 200, 30, 40, 30)]
+        await asyncio.sleep(0)
+        gone = asyncio.create_task(study(budget, 77))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.gather(*tasks)
+        await study(budget, 100)
+
+    asyncio.run(asked())
+    assert not {77, 137} & set(together)
+    assert {200, 100} <= set(together)
+    assert all(size <= 100 or size == 200 for size in together)
 
 
 class Noted(ThreadPoolExecutor):

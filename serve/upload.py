@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from python_multipart.multipart import parse_options_header
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
@@ -20,8 +20,6 @@ from serve.settings import Limits
 __all__ = ["Upload", "check_archives", "name_files", "receive_upload"]
 
 ZIP = b"PK\x03\x04"
-EPILOGUE = 4096
-"""Bytes at a form's end that are searched for its last boundary; after it nothing needs to come."""
 LOOSE = "upload"
 """Pictures sent without a folder are one series of a study of this name: a PNG has no ids."""
 
@@ -51,18 +49,18 @@ async def receive_upload(request: Request, limits: Limits) -> Upload:
     said = request.headers.get("content-length", "")
     if said.isdecimal() and int(said) > limits.request_bytes:
         raise Refused(_body_too_large(limits))
-    body = _Body(request.receive, limits)
+    body = Request(request.scope, _counted(request.receive, limits)).stream()
+    parser = _Form(request.headers, body, max_files=limits.files)
     try:
         async with asyncio.timeout(limits.receive_s):
-            counted = Request(request.scope, body.receive)
-            async with counted.form(max_files=limits.files) as form:  # Starlette's default: 1,000
-                if not body.ended(request.headers["content-type"]):
-                    raise HTTPException(400, "the form breaks off before its last boundary")
-                return await _read(form)
-    except HTTPException as error:
-        if error.detail.startswith("Too many files"):
+            form = await parser.parse()
+            if not parser.whole:
+                raise HTTPException(400, "the form breaks off before its last boundary")
+            return await _read(form)
+    except MultiPartException as error:
+        if error.message.startswith("Too many files"):
             raise Refused(_too_many(limits, "there are")) from None
-        raise
+        raise HTTPException(400, error.message) from None
     except TimeoutError:
         detail = f"the body did not arrive within {limits.receive_s:g} s"
         hint = "send it again over a faster connection, or fewer files"
@@ -104,30 +102,39 @@ async def _read(form: FormData) -> Upload:
     if not parts:
         detail = "no file came with the request"
         raise Refused(Problem.of("nothing-sent", 400, "Nothing was sent", detail, HOW_TO_SEND))
-    return name_files([(part.filename or "", await part.read()) for part in parts])
+    sent = []
+    for part in parts:
+        sent.append((part.filename or "", await part.read()))
+        await part.close()  # its bytes would be held twice
+    return name_files(sent)
 
 
-class _Body:
-    """A request's body as it comes; it refuses to go on once that is beyond the limit."""
+class _Form(MultiPartParser):
+    """Starlette's parser, with all files in memory: nothing that was sent is written to disk."""
 
-    def __init__(self, receive: Receive, limits: Limits) -> None:
-        self._receive, self._limits = receive, limits
-        self._received, self._last = 0, b""
+    spool_max_size = 0
+    """No size from which on a file is."""
+    whole = False
+    """Whether the last boundary came; the parser takes a form that breaks off before it."""
 
-    async def receive(self) -> Message:
-        """The next part of the body."""
-        message = await self._receive()
-        part = message.get("body", b"")
-        self._received += len(part)
-        if self._received > self._limits.request_bytes:
-            raise Refused(_body_too_large(self._limits))
-        self._last = (self._last + part)[-EPILOGUE:]
+    def on_end(self) -> None:
+        """The last boundary has come."""
+        self.whole = True
+
+
+def _counted(receive: Receive, limits: Limits) -> Receive:
+    """`receive` that refuses to go on once the body is beyond the limit."""
+    received = 0
+
+    async def counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limits.request_bytes:
+            raise Refused(_body_too_large(limits))
         return message
 
-    def ended(self, content_type: str) -> bool:
-        """Whether the last boundary came; Starlette's parser takes a form that breaks off."""
-        _, options = parse_options_header(content_type)
-        return b"--" + options.get(b"boundary", b"") + b"--" in self._last
+    return counted
 
 
 def _body_too_large(limits: Limits) -> Problem:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import tempfile
 import zipfile
 
 import pytest
@@ -186,3 +187,14 @@ def test_a_form_that_breaks_off_is_refused() -> None:
             Client([data]).send(Limits())
         assert raised.value.status_code == 400
     assert len(Client([whole[:-3], whole[-3:], b"epilogue"]).send(Limits()).files) == 2
+
+
+def test_nothing_that_was_sent_is_written_to_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starlette would put a file of more than 1 MiB into the system's temporary folder."""
+
+    def written(_: object) -> None:
+        raise AssertionError("a file on disk")
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "rollover", written)
+    data = body("study.zip", size=3 * 2**20)
+    assert Client([data[: 2**20], data[2**20 :]]).send(Limits()).bytes == 3 * 2**20

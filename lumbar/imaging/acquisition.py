@@ -17,10 +17,12 @@ from lumbar.imaging.frames import group, holder
 __all__ = [
     "echo_ms",
     "fat_is_saturated",
+    "has_agent",
     "image_type",
     "inversion_ms",
     "is_gradient_echo",
     "joined",
+    "no_anatomy",
     "repetition_ms",
     "weighting",
 ]
@@ -64,6 +66,34 @@ def is_gradient_echo(dataset: Dataset, frame: int | None) -> bool:
     kinds = _words(dataset, "ScanningSequence", frame)
     pulse = attributes.text(dataset, "EchoPulseSequence").upper()
     return pulse == "GRADIENT" or ("GR" in kinds and "SE" not in kinds)
+
+
+_NO_ANATOMY = frozenset({"DIFFUSION", "PERFUSION", "FLOW_ENCODED", "TAGGING"})
+
+
+def no_anatomy(dataset: Dataset, frame: int | None) -> str:
+    """By which attribute a picture is of another purpose than anatomy, "" where none says so.
+
+    Diffusion-weighted pictures have the times of a T2.
+    """
+    if "EP" in _words(dataset, "ScanningSequence", frame):
+        return "echo-planar by its ScanningSequence"
+    if attributes.text(dataset, "EchoPlanarPulseSequence").upper() == "YES":
+        return "echo-planar by its EchoPlanarPulseSequence"
+    diffusion = group(dataset, "MRDiffusionSequence", frame)
+    weight = attributes.number(diffusion, "DiffusionBValue")
+    if (weight or 0) > 0:
+        return "diffusion-weighted by its DiffusionBValue"
+    told = weighting(dataset, frame)
+    return f"{told.lower()} by its AcquisitionContrast" if told in _NO_ANATOMY else ""
+
+
+def has_agent(dataset: Dataset) -> bool:
+    """Whether a contrast agent was given, by its name or its module."""
+    named = attributes.text(dataset, "ContrastBolusAgent").upper().strip(" .-")
+    return named not in ("", "NO", "NONE", "N/A", "WITHOUT") or bool(
+        dataset.get("ContrastBolusAgentSequence")
+    )
 
 
 def fat_is_saturated(dataset: Dataset, frame: int | None) -> bool:

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from lumbar.errors import InputError
 from lumbar.imaging.geometry import STACK_DIRECTIONS, Plane, axis_of, stack_direction
 from lumbar.imaging.headers import Header
-from lumbar.imaging.roles import is_secondary
+from lumbar.imaging.roles import dixon_part, is_secondary
 from lumbar.imaging.study import SetAside
+from lumbar.imaging.words import DIXON_PARTS
 
 __all__ = [
     "GAP",
@@ -147,10 +148,12 @@ def _along(header: Header, parallel: Header) -> tuple[object, ...]:
 
 
 def _preference(header: Header) -> tuple[object, ...]:
-    """Of several pictures of one place: the latest echo (T2), an original, the finest."""
+    """Of several pictures of one place: Dixon's plain one, the latest echo (T2), an original, the
+    finest."""
     finest = min(_plane(header).spacing_mm)
-    secondary = is_secondary(header)
-    return -(header.echo_ms or 0.0), secondary, finest, header.instance_id, header.source
+    last_echo, part = -(header.echo_ms or 0.0), dixon_part(header)
+    kind = (DIXON_PARTS.index(part), last_echo, is_secondary(header))
+    return *kind, finest, header.instance_id, header.source
 
 
 def _in_one_plane(one: Header, other: Header) -> bool:
@@ -216,6 +219,10 @@ def _by_number(header: Header) -> tuple[float, tuple[object, ...]]:
 
 
 def _natural(name: str) -> tuple[object, ...]:
-    """`slice10` after `slice9`: digits compare as numbers."""
-    parts = re.split(r"(\d+)", name)
-    return tuple((1, int(part), "") if part.isdigit() else (0, 0, part) for part in parts)
+    """`slice10` after `slice9`: digits compare as numbers, first by how many they are."""
+    parts = re.split(r"([0-9]+)", name)
+    numbers = [part.lstrip("0") for part in parts]
+    return tuple(
+        (1, len(number), number) if k % 2 else (0, 0, part)
+        for k, (part, number) in enumerate(zip(parts, numbers, strict=True))
+    )

@@ -107,7 +107,7 @@ def _jpegls(frame: bytes, promised: PixelFormat) -> Decoded:
     found = _agreeing(jpeg_codestream(frame), promised)
     flat, told = decode_pixel_data(frame)
     values = _pixels(flat, _container(found), promised, planar=told["interleave_mode"] == 0)
-    return Decoded(values, found.bits, _colour(found, promised))
+    return Decoded(values, _bits(found, promised), _colour(found, promised))
 
 
 def _jpeg2000(frame: bytes, promised: PixelFormat) -> Decoded:
@@ -122,7 +122,14 @@ def _jpeg2000(frame: bytes, promised: PixelFormat) -> Decoded:
     flat = decode_pixel_data(frame, version=2)
     values = _pixels(flat, _container(found), promised, planar=False)
     transformed = promised.photometric in ("YBR_ICT", "YBR_RCT")
-    return Decoded(values, found.bits, "RGB" if transformed else promised.photometric)
+    photometric = "RGB" if transformed else promised.photometric
+    return Decoded(values, _bits(found, promised), photometric)
+
+
+def _bits(found: Codestream, promised: PixelFormat) -> int:
+    """Bits of a value: of a signed one as stored, since a codestream that has more holds the word
+    as it was, whose bits above may say nothing of the sign."""
+    return min(found.bits, promised.stored) if promised.signed else found.bits
 
 
 def _agreeing(found: Codestream, promised: PixelFormat) -> Codestream:

@@ -7,15 +7,21 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
-from typing import NamedTuple
 
 from lumbar.errors import DecodeError, FormatError, InputError
 from lumbar.imaging.archives import archive_kind
 from lumbar.imaging.files import Files, FolderFiles, open_files
 from lumbar.imaging.headers import Header, read_headers
 from lumbar.imaging.layout import laid_out, laid_out_folder, place_of
-from lumbar.imaging.png import is_png, png_header
-from lumbar.imaging.roles import orientation_of
+from lumbar.imaging.nameless import (
+    Picture,
+    home_of,
+    kind_of,
+    nameless_series,
+    nameless_studies,
+    study_folder,
+)
+from lumbar.imaging.png import A_PNG, is_png, png_header
 from lumbar.imaging.study import SetAside
 from lumbar.imaging.studyfiles import SeriesFiles, StudyFiles
 
@@ -59,7 +65,8 @@ def find_in(
     grouped, aside = _by_headers(files, wanted, trusted, heed)
     if not grouped:
         first = f"; {aside[0].file}: {aside[0].reason}" if aside else ""
-        raise FormatError(f"{files.uri}: no MRI slice among {len(wanted)} files{first}")
+        words = f"{files.uri}: no MRI slice among {len(wanted)} files{first}"
+        raise _NoPictureError(words, tuple(aside))
     nearest = _nearest_studies(aside, grouped)
     return [
         StudyFiles(
@@ -72,6 +79,14 @@ def find_in(
         )
         for study_id, series in sorted(grouped.items())
     ]
+
+
+class _NoPictureError(FormatError):
+    """None of some files is a picture; `set_aside` says of each why."""
+
+    def __init__(self, words: str, set_aside: tuple[SetAside, ...]) -> None:
+        super().__init__(words)
+        self.set_aside = set_aside
 
 
 def file_headers(files: Files, name: str) -> tuple[Header, ...]:
@@ -115,40 +130,42 @@ def _find_below(files: Files, trusted: bool) -> Iterator[StudyFiles]:
     """Studies of a tree: its own files together, each zip archive in it for itself.
 
     An archive that cannot be used is a study of its own without pictures, so that it is listed.
+    Where the files beside the archives are no pictures, the first study lists them.
     """
     names = files.names()
     zips = [n for n in names if n.lower().endswith(".zip") and isinstance(files, FolderFiles)]
     plain = sorted(set(names) - set(zips))
+    strays: tuple[SetAside, ...] = ()
     if plain or not zips:
-        yield from find_in(files, plain if zips else None, trusted=trusted)
-    for name in zips:
         try:
-            yield from find_in(open_files(Path(files.uri) / name), trusted=trusted)
-        except FormatError as error:
-            aside = (SetAside(name, str(error), damaged=True),)
-            yield StudyFiles(Path(name).stem, files.uri, (), False, (), aside)
+            yield from find_in(files, plain if zips else None, trusted=trusted)
+        except _NoPictureError as error:
+            if not zips:
+                raise
+            strays = error.set_aside
+    for name in zips:
+        for study in _of_archive(files.uri, name, trusted):
+            yield replace(study, set_aside=(*study.set_aside, *strays))
+            strays = ()
+
+
+def _of_archive(folder: str, name: str, trusted: bool) -> list[StudyFiles]:
+    try:
+        return find_in(open_files(Path(folder) / name), trusted=trusted)
+    except FormatError as error:
+        aside = (SetAside(name, str(error), damaged=True),)
+        return [StudyFiles(Path(name).stem, folder, (), False, (), aside)]
 
 
 Grouped = dict[str, dict[str, list[str]]]
 """study -> series -> names."""
 
 
-class _Picture(NamedTuple):
-    """What grouping needs of a file's header: thousands are kept at once."""
-
-    name: str
-    study_id: str
-    series_id: str
-    patient: str
-    kind: tuple[object, ...] = ()
-    """What tells series apart in files that name none; empty in the others."""
-
-
 def _by_headers(
     files: Files, names: list[str], trusted: bool, heed: Heed
 ) -> tuple[Grouped, list[SetAside]]:
     """Names by the UIDs of study and series, and what is no picture or a copy of one."""
-    found: list[_Picture] = []
+    found: list[Picture] = []
     aside = []
     copies = _Copies(files)
     for name, headers in each_header(files, names, trusted=trusted):
@@ -162,18 +179,20 @@ def _by_headers(
         if original := copies.original(header):
             aside.append(SetAside(name, f"the same file as {original}"))
         else:
-            kind = () if header.series_id else _kind_of(header)
-            told = (header.study_id, header.series_id, header.patient)
-            found.append(_Picture(name, *told, kind))
+            told = (header.study_id, header.series_id)
+            if header.plane_reason == A_PNG:  # whose ids are those of its two folders alone
+                told = ("", "")
+            kind = () if told[1] else kind_of(header)
+            found.append(Picture(name, *told, header.patient, kind))
     grouped: Grouped = defaultdict(lambda: defaultdict(list))
-    nameless = _nameless_studies(found)
+    nameless = nameless_studies(found)
     studies = [
-        picture.study_id or nameless[place_of(picture.name)[0], picture.patient]
+        picture.study_id or nameless[study_folder(picture.name), picture.patient]
         for picture in found
     ]
-    series = _nameless_series(zip(studies, found, strict=True))
+    series = nameless_series(zip(studies, found, strict=True))
     for study_id, picture in zip(studies, found, strict=True):
-        series_id = picture.series_id or series[_home(study_id, picture), picture.kind]
+        series_id = picture.series_id or series[home_of(study_id, picture), picture.kind]
         grouped[study_id][series_id].append(picture.name)
     return grouped, aside
 
@@ -183,79 +202,30 @@ class _Copies:
 
     def __init__(self, files: Files) -> None:
         self._files = files
-        self._alike: dict[tuple[str, str], list[str]] = defaultdict(list)
-        self._digests: dict[str, bytes] = {}
+        self._first: dict[tuple[object, ...], str] = {}
+        self._seen: dict[tuple[object, ...], str] = {}
 
     def original(self, header: Header) -> str:
         """The name under which the same bytes were seen before, "" where they were not."""
-        alike = self._alike[header.series_id, header.instance_id]
-        for name in alike:
-            if self._digest(name) == self._digest(header.source):
-                return name
-        alike.append(header.source)
-        return ""
+        named = header.plane_reason != A_PNG and header.instance_id != header.source
+        told = (header.series_id, header.instance_id) if named else (header.rows, header.columns)
+        if told not in self._first:
+            self._first[told] = header.source
+            return ""
+        if first := self._first[told]:
+            self._seen[told, self._digest(first)] = first
+            self._first[told] = ""
+        return self._original(told, header.source)
+
+    def _original(self, told: tuple[object, ...], name: str) -> str:
+        original = self._seen.setdefault((told, self._digest(name)), name)
+        return "" if original == name else original
 
     def _digest(self, name: str) -> bytes:
-        if name not in self._digests:
-            try:
-                self._digests[name] = sha256(self._files.read(name)).digest()
-            except InputError:  # like no other; the reason is given when it is read
-                self._digests[name] = name.encode()
-        return self._digests[name]
-
-
-def _nameless_studies(pictures: Iterable[_Picture]) -> dict[tuple[str, str], str]:
-    """(folder, patient) -> study id, for files without StudyInstanceUID: their folder's name.
-
-    Where a folder holds several patients' files each patient has a study of their own.
-    """
-    patients: dict[str, list[str]] = defaultdict(list)
-    for picture in pictures:
-        folder = place_of(picture.name)[0]
-        if not picture.study_id and picture.patient not in patients[folder]:
-            patients[folder].append(picture.patient)
-    return {
-        (folder, patient): folder if len(set(found) - {""}) < 2 else f"{folder} {number}"
-        for folder, found in patients.items()
-        for number, patient in enumerate(found, start=1)
-    }
-
-
-Home = tuple[str, str]
-"""A study and the folder of a series in it."""
-
-
-def _kind_of(header: Header) -> tuple[object, ...]:
-    """How one series differs from another of its study: orientation, words, TE, TR and TI."""
-    orientation = "" if header.normal is None else orientation_of(header.normal)
-    words = (header.description, header.protocol, header.sequence)
-    return (orientation, *words, header.echo_ms, header.repetition_ms, header.inversion_ms)
-
-
-def _home(study_id: str, picture: _Picture) -> Home:
-    """Where a picture without SeriesInstanceUID lies; at the root each file is its own `series`,
-    so those with geometry count as one heap."""
-    folder = place_of(picture.name)[1]
-    return study_id, folder if "/" in picture.name or not any(picture.kind) else ""
-
-
-def _nameless_series(
-    pictures: Iterable[tuple[str, _Picture]],
-) -> dict[tuple[Home, tuple[object, ...]], str]:
-    """(home, kind) -> series id, for files without SeriesInstanceUID: their folder's name, with a
-    number where the folder holds pictures of several kinds."""
-    kinds: dict[Home, list[tuple[object, ...]]] = defaultdict(list)
-    for study_id, picture in pictures:
-        home = kinds[_home(study_id, picture)]
-        if not picture.series_id and picture.kind not in home:
-            home.append(picture.kind)
-    return {
-        ((study_id, folder), kind): (
-            f"{folder} {number}".strip() if len(found) > 1 or not folder else folder
-        )
-        for (study_id, folder), found in kinds.items()
-        for number, kind in enumerate(found, start=1)
-    }
+        try:
+            return sha256(self._files.read(name)).digest()
+        except InputError:  # like no other; the reason is given when it is read
+            return name.encode()
 
 
 def _with_strays(laid: list[StudyFiles], names: Iterable[str]) -> list[StudyFiles]:

@@ -20,6 +20,10 @@ __all__ = ["STACK_DIRECTIONS", "Plane", "axis_of", "stack_direction"]
 
 Vector = NDArray[np.float64]
 
+LEAST_MM, MOST_MM = 0.05, 20.0
+"""Pixel distances that an MR picture may have: from a tenth of the finest to ten of the coarsest.
+Metres or a broken number would make every crop one pixel, or larger than memory."""
+
 STACK_DIRECTIONS = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, -1.0]])
 """Sagittal stacks run to the patient's left, coronal ones to the back, axial ones to the feet."""
 
@@ -46,7 +50,7 @@ class Plane:
         """Plane from the values of ImagePositionPatient, ImageOrientationPatient, PixelSpacing.
 
         Raises GeometryError where a number is missing or not finite, where the two directions are
-        not perpendicular unit vectors (tolerance 0.01), or a spacing is not positive.
+        not perpendicular unit vectors (tolerance 0.01), or a spacing is none of an MR picture.
         """
         if len(position) != 3 or len(orientation) != 6 or len(spacing) != 2:
             raise GeometryError(
@@ -62,8 +66,10 @@ class Plane:
                 "ImageOrientationPatient is not a pair of perpendicular unit vectors: "
                 f"{[round(float(v), 4) for v in orientation]}"
             )
-        if min(spacing) <= 0:
-            raise GeometryError(f"PixelSpacing must be positive, found {list(map(float, spacing))}")
+        if not LEAST_MM <= min(spacing) <= max(spacing) <= MOST_MM:
+            raise GeometryError(
+                f"PixelSpacing of {list(map(float, spacing))} mm, which no MR picture has"
+            )
         row = row / lengths[0]
         column = column - (column @ row) * row
         column = column / math.sqrt(column @ column)

@@ -43,7 +43,7 @@ class Header:
     `patient` is a hash of PatientID, for telling patients apart and for nothing else; behind a dot
     that of its issuer, which a workstation's files may lack.
     `echo_ms`, `repetition_ms`, `inversion_ms` are TE, TR, TI, `weighting` AcquisitionContrast;
-    `agent`: a contrast agent was given.
+    `agent`: a contrast agent was given; `no_anatomy`: by what it is diffusion-weighted or the like.
     `frame` is the frame's index in a multi-frame file, None in a plain one.
     `aspect` and `side` are those of `Instance`: only a picture without a plane needs them.
     """
@@ -71,6 +71,7 @@ class Header:
     gradient_echo: bool = False
     fat_saturated: bool = False
     agent: bool = False
+    no_anatomy: str = ""
     frame: int | None = None
     aspect: tuple[float, float] = (1.0, 1.0)
     side: Side | None = None
@@ -152,7 +153,8 @@ def _header(dataset: Dataset, source: str, frame: int | None) -> Header:
         weighting=acquisition.weighting(dataset, frame),
         gradient_echo=acquisition.is_gradient_echo(dataset, frame),
         fat_saturated=acquisition.fat_is_saturated(dataset, frame),
-        agent=bool(attributes.text(dataset, "ContrastBolusAgent")),
+        agent=acquisition.has_agent(dataset),
+        no_anatomy=acquisition.no_anatomy(dataset, frame),
         frame=frame,
     )
 

@@ -24,6 +24,9 @@ from lumbar.imaging.tables import (
 
 __all__ = ["laid_out", "laid_out_folder", "place_of", "placed_header"]
 
+MOST_DIGITS = 19
+"""A file's name of as many digits is no slice's number."""
+
 _PARTS = ("train_images", "test_images")
 
 
@@ -85,7 +88,7 @@ def place_of(name: str) -> tuple[str, str, int | None]:
     """Study, series and number that a file's place gives it: `<study>/<series>/<n>.png`."""
     parts = name.split("/")
     stem = parts[-1].rsplit(".", 1)[0]
-    number = int(stem) if stem.isdecimal() else None
+    number = int(stem) if stem.isdecimal() and len(stem) < MOST_DIGITS else None
     if len(parts) >= 3:
         return parts[-3], parts[-2], number
     return (parts[-2], parts[-2], number) if len(parts) == 2 else (stem, stem, number)
@@ -130,17 +133,27 @@ def _subfolders(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _study_of_folder(folder: Path, tables: _Tables) -> StudyFiles:
-    series = {
-        entry.name: [f"{entry.name}/{name}" for name in _file_names(entry.path)]
-        for entry in _subfolders(folder)
-    }
-    stray = tuple(SetAside(name, "lies outside a series' folder") for name in _file_names(folder))
-    return replace(tables.study(folder.name, str(folder), series), set_aside=stray)
+    names, folders = _listed(folder)
+    stray = [SetAside(name, "lies outside a series' folder") for name in names]
+    series = {}
+    for name in folders:
+        files, deeper = _listed(folder / name)
+        series[name] = [f"{name}/{file}" for file in files]
+        stray += [
+            SetAside(path.relative_to(folder).as_posix(), "lies in a folder of a series' folder")
+            for inner in deeper
+            for path in sorted((folder / name / inner).rglob("*"))
+            if path.is_file()
+        ]
+    return replace(tables.study(folder.name, str(folder), series), set_aside=tuple(stray))
 
 
-def _file_names(folder: str | Path) -> list[str]:
+def _listed(folder: Path) -> tuple[list[str], list[str]]:
+    """Names of the files in a folder that are not hidden, and of its folders."""
     with os.scandir(folder) as entries:
-        return sorted(e.name for e in entries if e.is_file() and not e.name.startswith("."))
+        found = [(entry.name, entry.is_dir(), entry.is_file()) for entry in entries]
+    files = sorted(name for name, _, is_file in found if is_file and not name.startswith("."))
+    return files, sorted(name for name, is_folder, _ in found if is_folder)
 
 
 def _tables_of_folder(top: Path) -> _Tables:

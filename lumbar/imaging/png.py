@@ -15,9 +15,11 @@ from lumbar.imaging.headers import Header
 from lumbar.imaging.study import Instance
 from lumbar.imaging.tables import ShownSlice
 
-__all__ = ["decode_png", "encode_png", "is_png", "png_header", "with_geometry"]
+__all__ = ["A_PNG", "decode_png", "encode_png", "is_png", "png_header", "with_geometry"]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
+A_PNG = "a PNG"
+"""Why such a picture has no place."""
 MAX_SIDE = 8192
 """Rows or columns beyond this are refused before anything is allocated."""
 
@@ -38,10 +40,10 @@ def png_header(
         raise FormatError(f"{source}: no PNG file; accepted are DICOM, PNG and zip")
     columns, rows = struct.unpack(">II", data[16:24])
     instance_id = source.rsplit("/", 1)[-1].rsplit(".", 1)[0]
-    if not 0 < max(rows, columns) <= MAX_SIDE:
+    if not 0 < min(rows, columns) <= max(rows, columns) <= MAX_SIDE:
         raise FormatError(f"{source}: {rows} x {columns} pixels; at most {MAX_SIDE} a side")
     return Header(
-        source, study_id, series_id, instance_id, number, rows, columns, plane_reason="a PNG"
+        source, study_id, series_id, instance_id, number, rows, columns, plane_reason=A_PNG
     )
 
 

@@ -33,6 +33,11 @@ Told = View | Mapping[str, View] | None
 do, or one a series id, which is believed against its files."""
 
 
+MOST_SLICES = 1000
+"""Of a series: the largest lumbar volumes have a third of it, and what is put in the order of space
+is compared pair by pair."""
+
+
 @dataclass(frozen=True, slots=True)
 class DescribedSeries:
     """A series of a study by its headers: its role, why, and how many slices are used."""
@@ -138,17 +143,21 @@ def _read(
         shown = [next(pictures) for _ in stack.headers] if stack in wanted else []
         if recognise is not None and stack.role.view and stack.role.open_ and len(shown) > 1:
             shown = odd_ones_out(stack.role, shown, recognise)
-        series.append(_series(stack, shown))
+        series.append(_series(stack, shown, read=stack in wanted))
         aside += [
             set_aside(header.source, picture)
             for header, picture in zip(stack.headers, shown, strict=False)
             if isinstance(picture, InputError)
         ]
+    series.sort(key=lambda one: one.view is None)  # and else in the order that they have
     return Study(study.study_id, tuple(series), (*study.set_aside, *aside, *doubles))
 
 
-def _series(stack: Stack, shown: Sequence[Instance | InputError]) -> Series:
-    """A stack with its pictures, without those that could not be decoded."""
+def _series(stack: Stack, shown: Sequence[Instance | InputError], *, read: bool) -> Series:
+    """A stack with its pictures, without those that could not be decoded.
+
+    One whose pictures were read and none could be has no role: another one may take its place.
+    """
     decoded = [
         (picture, block)
         for picture, block in zip(shown, stack.blocks, strict=False)
@@ -156,6 +165,9 @@ def _series(stack: Stack, shown: Sequence[Instance | InputError]) -> Series:
     ]
     pictures = tuple(picture for picture, _ in decoded)
     blocks = tuple(block for _, block in decoded)
+    if read and not pictures:
+        lost = f"{stack.role.reason}; none of its {len(stack.headers)} slices could be decoded"
+        return Series(stack.series_id, None, lost, (), ())
     return Series(stack.series_id, stack.role.view, stack.role.reason, pictures, blocks)
 
 
@@ -171,6 +183,11 @@ def _stacks(
     stacks: list[Stack] = []
     aside: list[SetAside] = []
     for series_id, members in series_of(headers).items():
+        if len(members) > MOST_SLICES:
+            files = dict.fromkeys(header.source.partition("#")[0] for header in members)
+            why = f"one of {len(members):,} slices in a series; at most {MOST_SLICES:,} are read"
+            aside += [SetAside(file, why) for file in files]
+            continue
         ordered, blocks, doubles = arrange(members)
         aside += doubles
         role = _role(study, series_id, ordered, views)

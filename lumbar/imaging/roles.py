@@ -20,6 +20,8 @@ from lumbar.imaging.words import (
     Contrast,
     Orientation,
     contrast_in,
+    dixon_part_in,
+    is_echo_planar,
     is_enhanced,
     is_fat_suppressed,
     orientation_in,
@@ -29,6 +31,7 @@ from lumbar.imaging.words import (
 __all__ = [
     "Orientation",
     "Role",
+    "dixon_part",
     "drawbacks",
     "is_secondary",
     "orientation_of",
@@ -84,6 +87,10 @@ def role_from_headers(headers: Sequence[Header]) -> Role:
     orientation = orientations[0]
     if orientation in (Orientation.CORONAL, Orientation.OBLIQUE):
         return Role(None, f"{orientation} slices, which no finding is graded on")
+    several = _contrasts(headers)
+    if len(several) > 1:
+        names = " and ".join(sorted(several))
+        return Role(None, f"{orientation} slices of several contrasts ({names}) in one series")
     contrast, why = _contrast(headers[0])
     reason = f"{orientation} by {known_by}, {why}"
     if contrast is Contrast.T1 and _fat_is_dark(headers[0]):
@@ -137,8 +144,43 @@ def _unused(headers: Sequence[Header]) -> str:
     kinds = [_NOT_ANATOMY.intersection(header.image_type) for header in headers]
     if all(kinds):
         return f"derived picture: {min(kinds[0])} by its ImageType"
+    if all(header.no_anatomy or is_echo_planar(header.sequence) for header in headers):
+        return f"no plain anatomy: {headers[0].no_anatomy or 'echo-planar by its sequence name'}"
+    parts = {dixon_part(header) for header in headers}
+    if parts <= {"fat", "opposed phase"}:
+        return f"no plain anatomy: the {' and '.join(sorted(parts))} of a Dixon sequence"
     first = headers[0]
     return purpose_in(first.description or first.protocol)
+
+
+_DIXON_TYPES = {
+    **dict.fromkeys(("W", "WATER"), "water"),
+    **dict.fromkeys(("F", "FAT"), "fat"),
+    **dict.fromkeys(("OP", "OPP_PHASE", "OUT_PHASE", "OPPOSED_PHASE"), "opposed phase"),
+    **dict.fromkeys(("IP", "IN_PHASE"), ""),
+}
+
+
+def dixon_part(header: Header) -> str:
+    """Which of `words.DIXON_PARTS` a picture is, by its ImageType, else by its words."""
+    for value in header.image_type[2:]:
+        if value in _DIXON_TYPES:
+            return _DIXON_TYPES[value]
+    return dixon_part_in(f"{header.description} {header.protocol}")
+
+
+def _words_of(header: Header) -> tuple[object, ...]:
+    words = (header.description, header.protocol, header.sequence)
+    return (*words, header.weighting, header.gradient_echo)
+
+
+def _contrasts(headers: Sequence[Header]) -> set[str]:
+    """The contrasts that are known of a series' slices; people put several into one."""
+    alike = {
+        (*_words_of(header), header.echo_ms, header.repetition_ms, header.inversion_ms): header
+        for header in headers
+    }
+    return {known for h in alike.values() if (known := _contrast(h)[0]) is not None}
 
 
 _NOT_MAGNITUDE = frozenset({"PHASE", "PHASE MAP", "P", "REAL", "R", "IMAGINARY", "I"})
@@ -154,7 +196,8 @@ def drawbacks(header: Header) -> tuple[str, ...]:
     """What makes a series of a view second to a plain one, in words; empty where it is plain."""
     words = f"{header.description} {header.protocol}"
     found = {
-        "fat nulled by inversion": _contrast(header)[0] is Contrast.STIR,
+        "fat nulled by inversion": Contrast.STIR
+        in (_contrast(header)[0], _contrast_by_times(header)[0]),
         "fat-suppressed": _fat_is_dark(header),
         "contrast-enhanced": header.agent or is_enhanced(words),
         "derived": is_secondary(header),
@@ -163,7 +206,8 @@ def drawbacks(header: Header) -> tuple[str, ...]:
 
 
 def _fat_is_dark(header: Header) -> bool:
-    return header.fat_saturated or is_fat_suppressed(f"{header.description} {header.protocol}")
+    words = f"{header.description} {header.protocol}"
+    return header.fat_saturated or is_fat_suppressed(words) or dixon_part(header) == "water"
 
 
 _WEIGHTINGS = {

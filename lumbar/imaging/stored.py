@@ -97,6 +97,8 @@ def _bytes_of_words(buffer: memoryview, start: int, count: int) -> Values:
 
 def _unpaired(flat: Values, promised: PixelFormat) -> Values:
     """Y1 Y2 Cb Cr of each two pixels to three samples each (PS3.3 C.7.6.3.1.2)."""
+    if promised.columns % 2:
+        raise promised.refused("an odd number of columns, whose colour is told for pairs of pixels")
     pairs = flat.reshape(-1, 4)
     whole = np.empty((len(pairs), 2, 3), flat.dtype)
     whole[..., 0] = pairs[:, :2]

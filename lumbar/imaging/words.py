@@ -11,9 +11,12 @@ import unicodedata
 from enum import StrEnum
 
 __all__ = [
+    "DIXON_PARTS",
     "Contrast",
     "Orientation",
     "contrast_in",
+    "dixon_part_in",
+    "is_echo_planar",
     "is_enhanced",
     "is_fat_suppressed",
     "orientation_in",
@@ -119,21 +122,22 @@ _PURPOSES = (
     (
         "no plain anatomy:",
         (
-            r"\b(?:adc|e?dwi|dti|diff|dif|diffus[a-z]*|difus[a-z]*|trace[a-z]*|b ?[0-9]{3,4}|"
+            r"\b(?:adc|e?dwi|dti|diff|dif|diffus[a-z]*|difus[a-z]*|trace[wd]?|b ?[0-9]{3,4}|"
             r"ep2d[a-z]*|epi|sub|subtra[a-z]*|sottra[a-z]*|myelo[a-z]*|mielo[a-z]*|mip|minip|mrcp|"
-            r"cal|calibration|asset|screen[a-z]*|report|dose|fat ?frac[a-z]*|mprs?|"
+            r"cal|calibration|asset ?cal[a-z]*|screen[a-z]*|report|dose|fat ?frac[a-z]*|mprs?|"
             r"reformat[a-z]*|ricostru[a-z]*|posdisp|position display|perf[a-z]*|spectro[a-z]*|"
             r"csf ?flow|field ?map|shim|phoenix[a-z]*|results?|summary|t[12] ?map[a-z]*)\b"
         ),
     ),
 )
 _LUMBAR = (
-    r"\b(?:lumb[a-z]*|lomb[a-z]*|lws|lwk|lwz|lsp|lspine|l ?s? spine|ls spine|lendenw[a-z]*|"
-    r"whole ?spine|total ?spine|ganzwirbel[a-z]*|rachis entier)\b"
+    r"\b(?:[a-z]*lumb[a-z]*|[a-z]*lomb[a-z]*|lws|lwk|lwz|lsp|lspine|l ?s? spine|ls spine|"
+    r"lendenw[a-z]*|whole ?spine|total ?spine|ganzwirbel[a-z]*|rachis entier)\b"
 )
 _ELSEWHERE = (
     r"\b(?:cervic[a-z]*|zervik[a-z]*|c ?spine|hws|halswirbel[a-z]*|nek|thora[a-z]*|tora[a-z]*|"
-    r"t spine|tspine|bws|brustwirbel[a-z]*|dorsale?s?|brain|head|kopf|schadel|hirn|cerebr[a-z]*|"
+    r"t spine|tspine|bws|brustwirbel[a-z]*|dorsale?s?|brain|"
+    r"head(?! ?first)|kopf|schadel|hirn|cerebr[a-z]*|"
     r"cerveau|cabeza|cerebro|cervello|encefalo|knee|knie|genou|rodilla|ginocchio|joelho|hip|"
     r"hufte|hanche|cadera|anca|quadril|shoulder|schulter|epaule|hombro|spalla|ombro|schouder|"
     r"ankle|wrist|elbow|prostat[a-z]*|liver|breast)\b"
@@ -173,13 +177,40 @@ def is_enhanced(words: str) -> bool:
 
 
 _FAT = (
-    r"\b(?:fs|fatsat[a-z]*|fat ?(?:sat[a-z]*|sup[a-z]*)|fettsa[a-z]*|fettunter[a-z]*|spir|spair|"
+    r"\b(?:f ?s|fsat|fatsat[a-z]*|fat ?(?:sat[a-z]*|sup[a-z]*)|fettsa[a-z]*|fettunter[a-z]*|"
+    r"spir|spair|"
     r"sat ?(?:grasa|gras|fat|gord[a-z]*)|sup[a-z]* (?:grasa|gordura)|sat graisse|"
-    r"saturat[a-z]* (?:de )?graisse|vetsup[a-z]*|chess|water|wasser)\b|(?<=t[12])fs\b|"
-    r"\bdixon w\b|\bideal w\b"
+    r"saturat[a-z]* (?:de )?graisse|vetsup[a-z]*|chess|water|wasser)\b|(?<=t[12])fs\b"
 )
 
 
 def is_fat_suppressed(words: str) -> bool:
     """Whether the words say that fat is dark by saturation (STIR is a contrast of its own)."""
-    return bool(re.search(_FAT, plain(words)))
+    return bool(re.search(_FAT, plain(words))) or dixon_part_in(words) == "water"
+
+
+DIXON_PARTS = ("", "water", "opposed phase", "fat")
+"""What a Dixon sequence makes of one measurement, the most useful first: in phase it is a plain
+picture, its water has the fat suppressed, the others show no anatomy that is graded."""
+
+_DIXON = r"dixon|\bideal\b|\bflex\b"
+_LETTER = rf"(?:{_DIXON})\b.*\b"
+_DIXON_WORDS = (
+    ("opposed phase", rf"\b(?:opp|opposed|out ?phase|out of phase)\b|{_LETTER}(?<!post )op\b"),
+    ("fat", rf"\b(?:fat|fett)\b(?! ?(?:sat|sup))|{_LETTER}f\b"),
+    ("water", rf"\b(?:water|wasser)\b|{_LETTER}w\b"),
+)
+"""Vendors write a letter behind their sequence's name, or a word before the series' own."""
+
+
+def dixon_part_in(words: str) -> str:
+    """Which of `DIXON_PARTS` the words name."""
+    text = plain(words)
+    if not re.search(rf"{_DIXON}|^(?:water|fat|in ?phase|out ?phase)\b", text):
+        return ""
+    return next((part for part, pattern in _DIXON_WORDS if re.search(pattern, text)), "")
+
+
+def is_echo_planar(sequence: str) -> bool:
+    """Whether a sequence's name is that of echo-planar imaging (`*ep_b800t`, `ep2d_diff`)."""
+    return bool(re.search(r"(?<![a-z])ep(?:2d|3d|i)?(?![a-z])", plain(sequence)))

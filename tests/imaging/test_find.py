@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hostile import zipped
 
 from lumbar.domain import View
 from lumbar.errors import InputError
-from lumbar.imaging import describe_study, read_study, read_uploaded
+from lumbar.imaging import describe_study, find_studies, read_study, read_uploaded
 from lumbar.imaging.files import FolderFiles, MemoryFiles
 from lumbar.imaging.find import find_in
+from lumbar.imaging.png import encode_png
 
 
 def flat(files: dict[str, bytes], prefix: str) -> dict[str, bytes]:
@@ -157,3 +159,57 @@ def test_an_archive_without_pictures_hinders_no_other(stack_of_files) -> None:
         "files beside the archives",
     ]
     assert all("no MRI slice" in one.reason for one in uploaded.refused)
+
+
+def test_folders_called_alike_in_different_places_are_different_studies(stack_of_files) -> None:
+    """De-identified files tell neither patient nor study; nothing but their place does."""
+    bare = stack_of_files(StudyInstanceUID=None, SeriesInstanceUID=None, PatientID=None)
+    files = {f"{name}/MR/{path}": data for name in ("anna", "berta") for path, data in bare.items()}
+    changed = {n: d + b"\0\0" if n.startswith("b") else d for n, d in files.items()}
+    pictures = {f"{k}/MR/S1/1.png": encode_png(np.full((9, 9), k, np.uint8)) for k in (1, 2)}
+    for heap in (changed, pictures):
+        found = find_in(MemoryFiles(heap))
+        assert [study.study_id for study in found] == ["MR 1", "MR 2"]
+        for study in found:
+            assert len({name.split("/")[0] for name in study.files}) == 1
+
+
+def test_a_picture_under_two_names_is_kept_once_and_listed() -> None:
+    one, other = (encode_png(np.full((9, 9), grey, np.uint8)) for grey in (1, 2))
+    heap = {"s/1.png": one, "s/2.png": other, "s/1 copy.png": one, "s/3.png": other}
+    (study,) = find_in(MemoryFiles(heap))
+    assert study.files == ("s/1 copy.png", "s/2.png")
+    assert {a.file: a.reason for a in study.set_aside} == {
+        "s/1.png": "the same file as s/1 copy.png",
+        "s/3.png": "the same file as s/2.png",
+    }
+
+
+def test_a_stray_file_beside_archives_hinders_none_of_them(stack_of_files, tmp_path) -> None:
+    (tmp_path / "study.zip").write_bytes(zipped(stack_of_files()))
+    (tmp_path / "README.txt").write_text("words")
+    (study,) = find_studies(tmp_path)
+    assert len(study.files) == 15
+    assert [aside.file for aside in study.set_aside] == ["README.txt"]
+    (tmp_path / "study.zip").unlink()
+    with pytest.raises(InputError, match="no MRI slice among 1 files"):
+        list(find_studies(tmp_path))
+
+
+def test_files_deeper_than_a_layout_are_listed(stack_of_files, tmp_path) -> None:
+    for name, data in {**stack_of_files(), "1/more/9.dcm": b"x"}.items():
+        path = tmp_path / "train_images" / "7" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+    (study,) = find_studies(tmp_path)
+    assert [(a.file, a.reason) for a in study.set_aside] == [
+        ("1/more/9.dcm", "lies in a folder of a series' folder")
+    ]
+
+
+@pytest.mark.parametrize("stem", ["9" * 5000, "5\u00b2"])
+def test_a_name_with_odd_digits_is_a_name(stem: str) -> None:
+    picture = encode_png(np.eye(9, dtype=np.uint8))
+    other = encode_png(np.eye(9, dtype=np.uint8) * 2)
+    (study,) = read_uploaded({f"s/{stem}.png": picture, "s/2.png": other}, all_series=True)
+    assert sum(map(len, study.series)) == 2

@@ -59,3 +59,11 @@ def test_pixel_spacing_counts_rows_first() -> None:
 def test_directions_that_are_not_perpendicular_are_refused() -> None:
     with pytest.raises(GeometryError, match="perpendicular"):
         Plane.from_dicom([0, 0, 0], [1, 0, 0, 0.5, 0.8, 0], [1, 1])
+
+
+@pytest.mark.parametrize(
+    "spacing", [[0.0, 1.0], [-1.0, -1.0], [1e-7, 1e-7], [0.0005, 0.0005], [50.0, 1.0]]
+)
+def test_a_spacing_that_no_mr_picture_has_is_refused(spacing: list[float]) -> None:
+    with pytest.raises(GeometryError, match="which no MR picture has"):
+        Plane.from_dicom([0, 0, 0], [1, 0, 0, 0, 1, 0], spacing)

@@ -212,3 +212,33 @@ def test_plain_files_say_how_they_were_taken(make_dicom) -> None:
 def test_a_uid_has_one_spelling(make_dicom) -> None:
     (header,) = read_headers(make_dicom().replace(b"1.2.3\0", b"1.02.3"))
     assert header.study_id == "1.2.3"
+
+
+@pytest.mark.parametrize(
+    ("attributes", "words"),
+    [
+        ({"ScanningSequence": ["EP", "SE"]}, "echo-planar by its ScanningSequence"),
+        ({"EchoPlanarPulseSequence": "YES"}, "echo-planar by its EchoPlanarPulseSequence"),
+        ({"DiffusionBValue": 800.0}, "diffusion-weighted by its DiffusionBValue"),
+        ({"AcquisitionContrast": "DIFFUSION"}, "diffusion by its AcquisitionContrast"),
+        ({"DiffusionBValue": 0.0, "ScanningSequence": "SE"}, ""),
+    ],
+)
+def test_what_is_no_picture_of_anatomy_says_so(make_dicom, attributes, words) -> None:
+    (header,) = read_headers(make_dicom(**attributes))
+    assert header.no_anatomy == words
+
+
+@pytest.mark.parametrize(
+    ("agent", "given"), [("GADOVIST", True), ("NONE", False), ("No", False), (None, False)]
+)
+def test_an_agent_that_is_named_none_was_not_given(make_dicom, agent, given) -> None:
+    (header,) = read_headers(make_dicom(ContrastBolusAgent=agent))
+    assert header.agent is given
+
+
+def test_an_agent_may_stand_in_a_module_of_its_own(make_dataset) -> None:
+    dataset = make_dataset()
+    dataset.ContrastBolusAgentSequence = [Dataset()]
+    (header,) = headers_of(dataset, "a.dcm")
+    assert header.agent

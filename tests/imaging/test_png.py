@@ -63,3 +63,10 @@ def test_a_png_that_claims_a_million_rows_is_refused_unread() -> None:
     data[20:24] = (1_000_000).to_bytes(4, "big")
     with pytest.raises(FormatError, match="at most 8192 a side"):
         png_header(bytes(data), "bomb.png", "1", "2")
+
+
+def test_a_picture_without_height_is_refused() -> None:
+    data = bytearray(encode_png(RAMP))
+    data[20:24] = bytes(4)
+    with pytest.raises(FormatError, match="0 x 30 pixels"):
+        png_header(bytes(data), "1.png", "1", "1")

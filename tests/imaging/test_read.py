@@ -309,3 +309,34 @@ def test_one_view_told_is_of_pictures_that_cannot_say_it(stack_of_files, open_se
     (series,) = read_study(open_series, all_series=True).series
     by_id = {series.series_id: View.AXIAL_T2}
     assert read_study(open_series, views=by_id).series[0].view is View.AXIAL_T2
+
+
+def test_a_series_of_which_nothing_can_be_decoded_leaves_its_place_to_the_next(
+    tmp_path: Path, stack_of_files
+) -> None:
+    files = stack_of_files()
+    spare = stack_of_files(SeriesInstanceUID="1.2.3.99", SOPInstanceUID=None)
+    files |= {f"9/{name[2:]}": data for name, data in spare.items() if name[0] == "1"}
+    broken = {n: d[:-400] if n[0] == "1" else d for n, d in files.items()}
+    study = read_study(write(tmp_path, broken))
+    (good,) = study.of_view(View.SAGITTAL_T1)
+    assert (good.series_id, len(good)) == ("1.2.3.99", 5)
+    lost = next(series for series in study.series if not len(series))
+    assert lost.view is None
+    assert "none of its 5 slices could be decoded" in lost.reason
+    assert len(study.set_aside) == 5
+
+
+def test_a_series_of_more_slices_than_are_read_is_set_aside(
+    make_dicom, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lumbar.imaging.read.MOST_SLICES", 2)
+    files = {
+        f"{n}.dcm": make_dicom(SOPInstanceUID=f"1.2.{n}", ImagePositionPatient=[n, 0, 0])
+        for n in range(3)
+    }
+    (study,) = read_uploaded(files)
+    assert not study.series
+    assert {a.reason for a in study.set_aside} == {
+        "one of 3 slices in a series; at most 2 are read"
+    }

@@ -156,8 +156,44 @@ def test_a_filtered_original_that_says_derived_is_used(make_header) -> None:
         ({"description": "SAG T1", "agent": True}, ("contrast-enhanced",)),
         ({"description": "SAG STIR"}, ("fat nulled by inversion",)),
         ({"description": "SAG T2 FS"}, ("fat-suppressed",)),
+        (
+            {"description": "SAG T2 IR", "echo_ms": 60, "repetition_ms": 4000, "inversion_ms": 160},
+            ("fat nulled by inversion",),
+        ),
+        (
+            {"description": "SAG T2", "image_type": ("ORIGINAL", "PRIMARY", "W")},
+            ("fat-suppressed",),
+        ),
         ({"description": "SAG T2"}, ()),
     ],
 )
 def test_what_makes_a_series_second_to_a_plain_one_is_named(make_header, fields, said) -> None:
     assert drawbacks(make_header(**fields)) == said
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"sequence": "*ep_b800t"},
+        {"no_anatomy": "diffusion-weighted by its DiffusionBValue"},
+        {"image_type": ("ORIGINAL", "PRIMARY", "OPP_PHASE")},
+        {"image_type": ("DERIVED", "PRIMARY", "FAT")},
+        {"description": "t2_tse_dixon_sag_F"},
+    ],
+)
+def test_pictures_of_another_purpose_than_anatomy_are_unused(make_header, fields) -> None:
+    header = make_header(echo_ms=75, repetition_ms=6000, **fields)
+    role = role_from_headers([header])
+    assert (role.view, role.open_) == (None, ())
+    assert role.reason.startswith("no plain anatomy: ")
+
+
+def test_t1_and_t2_under_one_series_are_not_taken_for_either(make_header) -> None:
+    t1 = make_header((0, 0, 0), echo_ms=10, repetition_ms=500)
+    t2 = make_header((4, 0, 0), echo_ms=100, repetition_ms=3000)
+    for order in ([t1, t2], [t2, t1]):
+        role = role_from_headers(order)
+        assert role.view is None
+        assert "slices of several contrasts (T1 and T2) in one series" in role.reason
+    late = make_header((4, 0, 0), echo_ms=102, repetition_ms=3000)
+    assert role_from_headers([t2, late]).view is View.SAGITTAL_T2

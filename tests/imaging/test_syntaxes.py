@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from imagecodecs import jpeg2k_encode, jpegls_encode
 from pydicom import uid
+from pydicom.encaps import encapsulate
 from test_headers import enhanced
 
 from lumbar.errors import DecodeError
@@ -221,3 +223,18 @@ def test_nothing_is_registered_with_pydicoms_own_decoders(make_dataset) -> None:
     for syntax in COMPRESSED:
         decode_instance(transcoded(make_dataset(shown_in(syntax)), syntax), "a.dcm")
     assert {s: get_decoder(s).available_plugins for s in SYNTAXES} == before
+
+
+@pytest.mark.parametrize("syntax", [uid.JPEGLSLossless, uid.JPEG2000Lossless], ids=name_of)
+def test_signed_words_that_were_compressed_whole_keep_their_sign(make_dataset, syntax) -> None:
+    """12 bits in words of 16 whose upper four are zero, as a compressor takes them."""
+    values = np.arange(-300, 300, dtype=np.int16).reshape(20, 30)
+    words = (values & 0xFFF).astype(np.uint16)
+    plain = make_dataset(words, BitsStored=12, HighBit=11, PixelRepresentation=1)
+    assert np.array_equal(decode_instance(file_bytes(plain), "a.dcm").pixels, values)
+    encode = jpegls_encode if syntax == uid.JPEGLSLossless else jpeg2k_encode
+    options = {} if syntax == uid.JPEGLSLossless else {"reversible": True, "codecformat": "j2k"}
+    plain.PixelData = encapsulate([encode(words, **options)])
+    plain["PixelData"].VR = "OB"
+    plain.file_meta.TransferSyntaxUID = syntax
+    assert np.array_equal(decode_instance(file_bytes(plain), "a.dcm").pixels, values)

@@ -8,6 +8,8 @@ from lumbar.imaging.words import (
     Contrast,
     Orientation,
     contrast_in,
+    dixon_part_in,
+    is_echo_planar,
     is_enhanced,
     is_fat_suppressed,
     orientation_in,
@@ -86,6 +88,7 @@ def test_localizers_maps_and_other_parts_are_named_as_what_they_are(words) -> No
     [
         *("SAG T2 L SPINE", "T2 sag LWS", "SAG T2 FLOW COMP", "t2_tse_sag_rep", "Sag T1 repeat"),
         *("SAG T2 whole spine thoracic lumbar", "T2 TSE SAG LOCK", "SAG T2 SPINE"),
+        *("AX T2 FSE ASSET", "SAG T2 THORACOLUMBAR", "T2 sag HEAD FIRST", "DR TRACEY T2 SAG"),
     ],
 )
 def test_plain_series_of_the_lumbar_spine_are_kept(words) -> None:
@@ -110,8 +113,32 @@ def test_a_contrast_agent_is_told_from_its_absence(words, enhanced) -> None:
     [
         *((w, True) for w in ("SAG T2 FS", "t2_tse_fs_sag", "T2 FATSAT", "T1 fat sat", "T2 SPAIR")),
         *((w, True) for w in ("T2 SPIR", "T1FS", "T2 sat grasa", "T1 sag Dixon_W")),
+        *((w, True) for w in ("SAG T1 F/S", "T1 FSAT SAG", "t1_tse_dixon_sag_W", "T1W mDIXON-W")),
         *((w, False) for w in ("SAG T2", "SAG T2 FSE", "SAG T2 FRFSE-XL", "T2 sag Dixon in")),
     ],
 )
 def test_suppressed_fat_is_told_from_a_fast_spin_echo(words, dark) -> None:
     assert is_fat_suppressed(words) is dark
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        *((w, "water") for w in ("t1_tse_dixon_sag_W", "T1W mDIXON-W", "WATER: Sag T1 FLEX")),
+        *((w, "fat") for w in ("t2_tse_dixon_sag_F", "FAT: Sag T2 IDEAL")),
+        *((w, "opposed phase") for w in ("t2_tse_dixon_sag_opp", "OutPhase: Sag T2 FLEX")),
+        *((w, "") for w in ("t2_tse_dixon_sag_in", "InPhase: Sag T2 FLEX", "T1-W mDIXON sag")),
+        *((w, "") for w in ("SAG T2 FAT SAT", "sat fat sag T2", "T2 dixon post op", "SAG T1 W")),
+    ],
+)
+def test_what_a_dixon_sequence_makes_is_told_apart(words, part) -> None:
+    assert dixon_part_in(words) == part
+
+
+@pytest.mark.parametrize(
+    ("name", "planar"),
+    [("*ep_b800t", True), ("ep2d_diff_3scan", True), ("EPI SE", True)]
+    + [(w, False) for w in ("*tse2d1_15", "fse-xl", "*spc_314ns", "step", "TSE SE")],
+)
+def test_echo_planar_sequences_are_known_by_their_name(name, planar) -> None:
+    assert is_echo_planar(name) is planar

@@ -119,16 +119,17 @@ class _Search:
                     sights[level].append(Sight(worth, chain.look, spot, confidence))
             for level, seen in sights.items():
                 cell = Cell(condition, level)
-                if not any(one.worth for one in seen):
+                shown = [one for one in seen if one.worth]
+                if not shown:
                     self.reasons[cell] = missed.format(side)
                     continue
-                best, *others = (candidates if self.choosing else nearly_the_best)(seen)
+                least = self.settings.min_confidence  # first: a slice below it is no slice at all
+                sure = [one for one in shown if one.confidence >= least]
+                surest = max(shown, key=lambda one: one.confidence)
+                some = candidates if self.choosing else nearly_the_best
+                best, *others = some(sure or [surest])
                 self._keep(cell, series, best)
-                self.beside[cell] = tuple(
-                    one.landmark(cell, series)
-                    for one in others
-                    if one.confidence >= self.settings.min_confidence
-                )
+                self.beside[cell] = tuple(one.landmark(cell, series) for one in others)
 
     def _foramina_on(self, series: Series) -> list[Chain]:
         """The foramina of every slice that may show a side's."""
@@ -161,7 +162,7 @@ class _Search:
         """How well a slice's distance from the mid-line fits a side's foramina, 0..1."""
         instance = series.instances[look.index]
         if instance.plane is None:
-            return 1.0 if instance.side in (side, None) and _told(series) else 0.0
+            return 1.0 if instance.side is side else 0.0
         middle = self._midline_mm(series, level)
         if middle is None:
             return 0.0
@@ -199,9 +200,13 @@ class _Search:
 
     def _recess(self, level: Level) -> None:
         cells = {side: Cell(Condition.of(Family.SUBARTICULAR, side), level) for side in Side}
-        canal = self._canal_mm(level)
-        if canal is None:
+        if Cell(Condition.SPINAL_CANAL_STENOSIS, level) not in self.points:
             self._give_up(cells.values(), "its level was not found on a sagittal T2 series")
+            return
+        canal = self._canal_mm(level)
+        axial = self.study.of_view(View.AXIAL_T2)
+        if canal is None or all(one.plane is None for series in axial for one in series):
+            self._give_up(cells.values(), _PLACE_UNKNOWN)
             return
         found = covering(self.study, View.AXIAL_T2, (canal[0], canal[1], canal[2]))
         if found is None:
@@ -268,6 +273,7 @@ class _Search:
 
 
 _SIDE_UNKNOWN = "nothing says which side the sagittal T1 slices show"
+_PLACE_UNKNOWN = "nothing tells where the axial slices lie beside the sagittal ones"
 
 
 def _middle(slices: int) -> range:

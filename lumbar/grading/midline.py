@@ -30,7 +30,10 @@ def width_mm(series: Series) -> float:
 
 
 def centre_mm(series: Series) -> Array:
-    """The middle of a stack in patient mm: the mid-line's best guess without a T2 series."""
-    middle = series.instances[len(series) // 2]
-    assert middle.plane is not None
-    return middle.plane.centre_mm(middle.shape)
+    """The middle of a stack in patient mm: the mid-line's best guess without a T2 series.
+
+    Of an even number of slices it lies between the two in the middle, as in the mirrored patient.
+    """
+    middle = (series.instances[(len(series) - 1) // 2], series.instances[len(series) // 2])
+    centres = [one.plane.centre_mm(one.shape) for one in middle if one.plane is not None]
+    return np.asarray(np.mean(centres, axis=0))

@@ -6,15 +6,17 @@ from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from lumbar.config import LocatorSettings
 from lumbar.domain import Cell, Condition, Family, Level, Side, View
 from lumbar.grading.landmarks import Landmarks
-from lumbar.grading.locate import locate
+from lumbar.grading.locate import FORAMEN_MM, locate
+from lumbar.grading.midline import centre_mm
 from lumbar.grading.networks import MAPS
 from lumbar.grading.pictures import picture_rows
-from lumbar.imaging.study import Study
+from lumbar.imaging.study import Series, Study
 
 SETTINGS = LocatorSettings(size_px=128, min_confidence=0)
 EDGE = SETTINGS.size_px // 4
@@ -71,6 +73,105 @@ def test_a_slice_that_shows_no_foramen_for_sure_is_no_candidate(
         for one in (found, strict)
     ]
     assert worst[0] < 0.5 <= worst[1]
+
+
+def with_series(study: Study, *changed: Series) -> Study:
+    """The study with series of some views in place of its own."""
+    views = {series.view for series in changed}
+    return replace(
+        study, series=(*changed, *(one for one in study.series if one.view not in views))
+    )
+
+
+def bare(study: Study, view: View) -> Series:
+    """A study's series of a view without geometry, as PNGs have it."""
+    series = study.of_view(view)[0]
+    return replace(series, instances=tuple(replace(one, plane=None) for one in series))
+
+
+def test_a_slice_whose_side_is_not_told_beside_others_whose_is_counts_for_neither(
+    located: tuple[Study, Landmarks],
+) -> None:
+    study, truth = located
+    series = bare(study, View.SAGITTAL_T1)
+    told = {2: Side.RIGHT, len(series) - 3: Side.LEFT}
+    sided = replace(
+        series,
+        instances=tuple(replace(one, side=told.get(k)) for k, one in enumerate(series)),
+    )
+    maps = maps_of(spots_of(truth), SETTINGS.axial_field_mm)
+    maps[5:10] = maps[:5]
+    found = locate(
+        with_series(study, sided), lambda pictures: np.stack(len(pictures) * [maps]), SETTINGS
+    )
+    for side in Side:
+        for level in Level:
+            cell = Cell(Condition.of(Family.FORAMINAL, side), level)
+            for mark in (found.points[cell], *found.beside[cell]):
+                assert mark.instance.side is side
+
+
+@pytest.mark.parametrize("slices", [8, 9])
+def test_a_stack_and_its_mirror_image_have_mirrored_middles(
+    located: tuple[Study, Landmarks], slices: int
+) -> None:
+    stack = located[0].of_view(View.SAGITTAL_T1)[0]
+    stack = replace(stack, instances=stack.instances[:slices])
+    planes = [replace(one, plane=one.plane.mirrored()) for one in stack if one.plane is not None]
+    mirrored = replace(stack, instances=tuple(planes[::-1]))
+    assert centre_mm(mirrored) == pytest.approx(centre_mm(stack) * [-1, 1, 1])
+
+
+@pytest.mark.parametrize("view", [View.SAGITTAL_T2, View.AXIAL_T2])
+def test_a_recess_whose_place_nothing_tells_is_not_said_to_be_outside_of_cover(
+    located: tuple[Study, Landmarks], view: View
+) -> None:
+    study, truth = located
+    maps = maps_of(spots_of(truth), SETTINGS.axial_field_mm)
+    unplaced = with_series(study, bare(study, view))
+    found = locate(unplaced, lambda pictures: np.stack(len(pictures) * [maps]), SETTINGS)
+    for level in Level:
+        assert Cell(Condition.SPINAL_CANAL_STENOSIS, level) in found.points
+        for side in Side:
+            reason = found.reasons[Cell(Condition.of(Family.SUBARTICULAR, side), level)]
+            assert reason == "nothing tells where the axial slices lie beside the sagittal ones"
+
+
+def test_a_slice_too_unsure_to_be_graded_hides_no_surer_one(
+    located: tuple[Study, Landmarks],
+) -> None:
+    """The slices where foramina are looked for first are unsure, those far beside them sure."""
+    study, truth = located
+    sure = maps_of(spots_of(truth), SETTINGS.axial_field_mm)
+    sure[5:10] = sure[:5]
+    spread = {
+        share: np.where(sure[:5] == 0, np.log(share), np.log((1 - share) / (EDGE**2 - 1)))
+        for share in (0.14, 0.5)
+    }
+    alike = locate(study, lambda pictures: np.stack(len(pictures) * [sure]), SETTINGS)
+    middle = alike.points[Cell(Condition.SPINAL_CANAL_STENOSIS, Level.L3_L4)].point_mm
+    series = study.of_view(View.SAGITTAL_T1)[0]
+    lateral = [abs(float(one.plane.distance(middle))) for one in series if one.plane is not None]
+
+    def heat_maps(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+        maps = np.stack(len(pictures) * [sure])
+        if len(pictures) == len(series):
+            for k, away in enumerate(lateral):
+                maps[k, 5:10] = spread[0.5 if abs(away - FORAMEN_MM) > 8 else 0.14]
+        return maps
+
+    found, strict = (
+        locate(study, heat_maps, SETTINGS.model_copy(update={"min_confidence": least}))
+        for least in (0.2, 0.9)
+    )
+    for side in Side:
+        for level in Level:
+            cell = Cell(Condition.of(Family.FORAMINAL, side), level)
+            assert found.points[cell].confidence > 0.5
+            assert all(mark.confidence > 0.5 for mark in found.beside[cell])
+            assert cell not in strict.points
+            said = f"({found.points[cell].confidence:.2f} of at least 0.90)"
+            assert said in strict.reasons[cell]
 
 
 def test_a_recess_is_looked_for_beside_the_canal_of_its_level(

@@ -19,7 +19,17 @@ from lumbar.domain import CELLS, Cell, Condition, Family, Level, LevelNumbering,
 from lumbar.grading.crops import COVER_MM, covering
 from lumbar.grading.landmarks import Landmark, Landmarks, Unplaced
 from lumbar.grading.likeness import looks_foreign
-from lumbar.grading.looks import GAP, Chain, HeatMaps, SliceMaps, agreed, look_at, look_closer, near
+from lumbar.grading.looks import (
+    GAP,
+    Chain,
+    HeatMaps,
+    SliceMaps,
+    agreed,
+    look_at,
+    look_both_ways,
+    look_closer,
+    near,
+)
 from lumbar.grading.midline import centre_mm, left_of, width_mm
 from lumbar.grading.networks import CANAL_MAPS, FORAMINAL_MAPS
 from lumbar.grading.pictures import map_of, picture
@@ -223,7 +233,7 @@ class _Search:
         if shown is None:
             self._give_up(cells.values(), "the axial slice is empty or without contrast")
             return
-        look = SliceMaps(index, square, self.heat_maps(shown[None])[0])
+        look = look_both_ways(index, square, shown, self.heat_maps)
         spread = RECESS_SPREAD_MM * square.size_px / square.field_mm
         for side, cell in cells.items():
             lateral = RECESS_MM if side is Side.LEFT else -RECESS_MM

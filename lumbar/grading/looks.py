@@ -14,12 +14,22 @@ from numpy.typing import NDArray
 
 from lumbar.config import LocatorSettings
 from lumbar.grading.heatmaps import chain, peak
-from lumbar.grading.networks import STRIDE
+from lumbar.grading.networks import RECESS_MAPS, STRIDE
 from lumbar.grading.pictures import picture, whole_square
 from lumbar.imaging.resample import Square
 from lumbar.imaging.study import Series
 
-__all__ = ["ROOM", "Chain", "HeatMaps", "SliceMaps", "agreed", "look_at", "look_closer", "near"]
+__all__ = [
+    "ROOM",
+    "Chain",
+    "HeatMaps",
+    "SliceMaps",
+    "agreed",
+    "look_at",
+    "look_both_ways",
+    "look_closer",
+    "near",
+]
 
 Array = NDArray[np.float64]
 HeatMaps = Callable[[NDArray[np.uint8]], Array]
@@ -116,6 +126,21 @@ def look_closer(
         first if look is None else look.chain(which, _beside(first, look))
         for first, look in zip(chains, looks, strict=True)
     ]
+
+
+def look_both_ways(
+    index: int, square: Square, shown: NDArray[np.uint8], heat_maps: HeatMaps
+) -> SliceMaps:
+    """The heat maps of an axial slice's picture `[p, p]`, its recesses read in the mirror as well.
+
+    Left and right have maps of their own, which no network learns quite alike. The mean of both
+    ways, again a distribution each, is the mirrored one where the patient is mirrored.
+    """
+    straight, mirrored = heat_maps(np.stack([shown, shown[:, ::-1]]))
+    both = (straight[RECESS_MAPS] + mirrored[RECESS_MAPS][::-1, :, ::-1]) / 2
+    maps = straight.copy()
+    maps[RECESS_MAPS] = both - np.log(np.exp(both).sum(axis=(1, 2), keepdims=True))
+    return SliceMaps(index, square, maps)
 
 
 def near(point: Array, spread: float, size: int) -> Array:

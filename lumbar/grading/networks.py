@@ -13,6 +13,7 @@ __all__ = [
     "CANAL_MAPS",
     "FORAMINAL_MAPS",
     "MAPS",
+    "RECESS_MAPS",
     "STRIDE",
     "GraderNet",
     "LocatorNet",
@@ -28,7 +29,7 @@ MAPS: tuple[tuple[Family, str], ...] = (
 """Heat maps of the locator: the canal and one foramen a level on sagittal pictures, both
 recesses of the one level that an axial picture shows."""
 
-CANAL_MAPS, FORAMINAL_MAPS = slice(0, 5), slice(5, 10)
+CANAL_MAPS, FORAMINAL_MAPS, RECESS_MAPS = slice(0, 5), slice(5, 10), slice(10, 12)
 
 STRIDE = 4
 """Pixels of a picture to one of its heat map."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ from lumbar.grading.midline import centre_mm
 from lumbar.grading.networks import MAPS
 from lumbar.grading.pictures import picture_rows
 from lumbar.imaging.study import Series, Study
+from lumbar.phantom import PhantomStudy
 
 SETTINGS = LocatorSettings(size_px=128, min_confidence=0)
 EDGE = SETTINGS.size_px // 4
@@ -193,6 +196,36 @@ def test_a_recess_is_looked_for_beside_the_canal_of_its_level(
             assert 3 < (lateral if side is Side.LEFT else -lateral) < 15, (side, level, lateral)
             placed += 1
     assert placed >= 6
+
+
+def test_a_mirrored_patient_has_mirrored_recesses(
+    phantom: PhantomStudy,
+    located: tuple[Study, Landmarks],
+    written: Callable[[PhantomStudy, Path], tuple[Study, Landmarks]],
+    tmp_path: Path,
+) -> None:
+    """The map of a left recess is an axial picture's light, that of a right one its darkness."""
+    study, truth = located
+    maps = maps_of(spots_of(truth), SETTINGS.axial_field_mm)
+    left, right = (MAPS.index((Family.SUBARTICULAR, side.value)) for side in Side)
+
+    def heat_maps(pictures: NDArray[np.uint8]) -> NDArray[np.float64]:
+        found = np.stack(len(pictures) * [maps])
+        found[np.arange(len(found)) != len(found) // 2, :5] -= 1.0  # the middle slice is surest
+        light = pictures.reshape(-1, EDGE, 4, EDGE, 4).mean(axis=(2, 4)) / 20
+        for which, sign in ((left, 1), (right, -1)):
+            shares = np.exp(sign * light)
+            found[:, which] = np.log(shares / shares.sum((1, 2), keepdims=True))
+        return found
+
+    here = locate(study, heat_maps, SETTINGS)
+    there = locate(written(phantom.mirrored(), tmp_path)[0], heat_maps, SETTINGS)
+    recesses = {c for c in here.points if c.condition.family is Family.SUBARTICULAR}
+    assert len(recesses) >= 6
+    for cell in recesses:
+        mark, twin = here.points[cell], there.points[cell.mirrored]
+        assert twin.point_mm == pytest.approx(np.multiply(mark.point_mm, [-1, 1, 1]), abs=0.01)
+        assert twin.confidence == pytest.approx(mark.confidence, abs=1e-4)
 
 
 def test_a_closer_look_puts_the_canal_nearer_to_its_discs(located: tuple[Study, Landmarks]) -> None:

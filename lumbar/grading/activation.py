@@ -23,7 +23,7 @@ from lumbar.domain import Cell, Family, StudyGrades, View
 from lumbar.grading.augment import cut, plain_maps
 from lumbar.grading.crops import Crops, corners_of
 from lumbar.grading.infer import CANAL, mirror
-from lumbar.grading.landmarks import Landmarks
+from lumbar.grading.landmarks import Landmark, Landmarks
 from lumbar.grading.networks import GraderNet, standardise
 
 __all__ = ["EDGE", "HeatMap", "HeatOf", "heat_maps", "heat_of"]
@@ -86,9 +86,9 @@ def heat_maps(
     if len(canal):
         other = (views[canal], family[canal], chosen[canal])
         heat[canal] += how(model, mirror(pictures[canal], views[canal]), *other)
-    scale = landmarks.pixel_mm()
+    scales = landmarks.pixel_mm()
     return {
-        cell: _placed(values, cell, landmarks, settings, scale)
+        cell: _placed(values, landmarks.points[cell], settings, scales)
         for cell, values in zip(cells, _unit(heat).cpu().numpy(), strict=True)
     }
 
@@ -112,13 +112,11 @@ def _own_pictures(crops: Crops, grades: StudyGrades) -> tuple[list[Cell], list[i
 
 def _placed(
     values: NDArray[np.float32],
-    cell: Cell,
-    landmarks: Landmarks,
+    mark: Landmark,
     settings: CropSettings,
-    scale: float,
+    scales: Mapping[str, float],
 ) -> HeatMap:
-    mark = landmarks.points[cell]
-    corners = corners_of(mark, settings, scale)
+    corners = corners_of(mark, settings, scales[mark.series.series_id])
     return HeatMap(values, corners, mark.series.series_id, mark.instance.instance_id)
 
 

@@ -85,7 +85,7 @@ class Crops:
 
 def cut_crops(study: Study, landmarks: Landmarks, settings: CropSettings) -> Crops:
     """The squares of every cell that has a landmark, `settings.cached_px` pixels on an edge."""
-    scale = landmarks.pixel_mm()
+    scales = landmarks.pixel_mm()
     reasons = dict(landmarks.reasons)
     cells: list[Cell] = []
     pictures: list[NDArray[np.uint8]] = []
@@ -93,6 +93,7 @@ def cut_crops(study: Study, landmarks: Landmarks, settings: CropSettings) -> Cro
     views: list[int] = []
     marks: list[Landmark] = []
     for cell, landmark in sorted(landmarks.points.items()):
+        scale = scales[landmark.series.series_id]
         shown = _squares(study, landmark, settings, scale)
         if not shown:
             reasons[cell] = "the picture is empty or without contrast there"
@@ -117,7 +118,8 @@ def corners_of(landmark: Landmark, settings: CropSettings, scale: float) -> NDAr
     """Corners `[4, 2]` (column, row) on the landmark's slice of the picture that the model sees.
 
     Top left, top right, bottom right, bottom left of the picture, which may be turned or mirrored
-    on the slice. `scale` is `Landmarks.pixel_mm()`.
+    on the slice. `scale` is that of its series in
+    `Landmarks.pixel_mm()`.
     """
     place = Place(landmark.series, landmark.index, landmark.point_px, landmark.point_mm)
     view = landmark.series.view or View.SAGITTAL_T2

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from lumbar.domain import CELLS, Cell, Family, Level, LevelNumbering, Side
+from lumbar.domain import CELLS, Cell, Family, Level, LevelNumbering, Side, View
 from lumbar.imaging.study import Instance, Series, Study
 from lumbar.imaging.tables import LabelPoint
 
@@ -120,24 +120,40 @@ class Landmarks:
                 seen[cell.condition.side, cell.level] = height
         return any(abs(side_offset(seen) or 0.0) > APART for seen in heights.values())
 
-    def pixel_mm(self) -> float:
-        """Size in mm of a pixel where spacing is unknown, from the distances between levels.
+    def pixel_mm(self) -> dict[str, float]:
+        """Size in mm of a pixel where spacing is unknown, by series, from the levels' distances.
 
-        The mean distance of neighbouring levels' points of one condition counts as
-        `LEVEL_DISTANCE_MM`; 1.0 where no two such points are there. What is assumed goes first.
+        On one sagittal series the mean distance of neighbouring levels' points of one condition
+        counts as `LEVEL_DISTANCE_MM`; where no neighbours are there, that of others does for each
+        level between. A series without any has the mean of the others' sizes, 1.0 if none has
+        one: axial slices show one level each. What is assumed goes first.
         """
+        series_ids = {mark.series.series_id for mark in self.points.values()}
         if self.assumed_pixel_mm is not None:
-            return self.assumed_pixel_mm
-        distances = []
-        for cell, one in self.points.items():
-            for other_cell, other in self.points.items():
+            return dict.fromkeys(series_ids, self.assumed_pixel_mm)
+        distances: dict[str, dict[int, list[float]]] = {}
+        bare = [(cell, mark) for cell, mark in self.points.items() if _is_bare_sagittal(mark)]
+        for cell, one in bare:
+            for other_cell, other in bare:
                 gap = other_cell.level.ordinal - cell.level.ordinal
-                if gap != 1 or cell.condition is not other_cell.condition:
+                series_id = one.series.series_id
+                alike = cell.condition is other_cell.condition
+                if gap < 1 or not alike or other.series.series_id != series_id:
                     continue
                 row, column = one.instance.pixel_mm()
                 step = np.subtract(other.point_px, one.point_px) * (column, row)
-                distances.append(math.hypot(*step))
-        return LEVEL_DISTANCE_MM / float(np.mean(distances)) if distances else 1.0
+                mine = distances.setdefault(series_id, {})
+                mine.setdefault(gap, []).append(math.hypot(*step) / gap)
+        sizes = {
+            series_id: LEVEL_DISTANCE_MM / float(np.mean(mine[min(mine)]))
+            for series_id, mine in distances.items()
+        }
+        mean = float(np.mean(list(sizes.values()))) if sizes else 1.0
+        return {series_id: sizes.get(series_id, mean) for series_id in series_ids}
+
+
+def _is_bare_sagittal(mark: Landmark) -> bool:
+    return mark.instance.plane is None and mark.series.view is not View.AXIAL_T2
 
 
 def side_offset(heights: Mapping[tuple[Side, Level], float]) -> float | None:

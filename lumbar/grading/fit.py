@@ -18,9 +18,9 @@ from torch.optim.lr_scheduler import LambdaLR, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from lumbar.config import Optimisation
-from lumbar.errors import InputError
+from lumbar.errors import ConfigError, InputError
 
-__all__ = ["Place", "Task", "autocast", "fit", "pick_precision"]
+__all__ = ["Place", "Task", "autocast", "check_shares", "fit", "pick_precision"]
 
 Record = dict[str, Any]
 Tensors = list[Tensor] | tuple[Tensor, ...]
@@ -95,10 +95,25 @@ def fit(
     """Train `task` and return its network with the averaged weights, on `place.device`.
 
     `on_epoch` gets each epoch's record (loss, figures, seconds) and a function that returns the
-    state to resume from. Raises InputError on a loss that is not finite.
+    state to resume from. Raises InputError on a loss that is not finite, ConfigError where a batch
+    is not shared evenly.
     """
+    check_shares(task.name, settings, place.world)
     with repeatable(place.device):
         return _fitted(task, settings, seed, place, on_epoch)
+
+
+def check_shares(name: str, settings: Optimisation, world: int) -> None:
+    """ConfigError where a batch of the recipe's section `name` is not shared evenly by workers.
+
+    A step would see fewer samples than the recipe says, and an epoch would have more steps than
+    the schedule of a run that goes on from another number of workers.
+    """
+    if settings.batch_size % world:
+        raise ConfigError(
+            f"{name}.batch_size: {settings.batch_size} samples are not shared evenly by "
+            f"workers.workers: {world}; choose a number of workers that divides it"
+        )
 
 
 def _fitted(
@@ -112,7 +127,7 @@ def _fitted(
     bare = task.network().to(place.device).to(memory_format=torch.channels_last)
     average = _running_average(bare, settings.ema)
     model = place.wrap(bare)
-    share = max(1, settings.batch_size // place.world)
+    share = settings.batch_size // place.world
     steps = max(1, task.rows() // share)
     optimiser = torch.optim.AdamW(
         _groups(bare, settings.weight_decay), lr=settings.learning_rate, fused=True

@@ -19,6 +19,7 @@ from ray.train.torch import TorchTrainer
 
 from lumbar.config import Recipe
 from lumbar.errors import ConfigError, InputError, LumbarError
+from lumbar.grading.fit import check_shares
 from lumbar.pipelines.cache import check_cache
 from lumbar.pipelines.cache_stream import READER_CPUS, cache_streams, caches_of
 from lumbar.pipelines.history import followed
@@ -36,11 +37,15 @@ def train(recipe: Recipe) -> dict[str, Any]:
     """Train as the recipe says, or finish what was begun; the job's last line.
 
     Needs a running Ray and a cache of `jobs/prepare.py` in `recipe.cache`. Raises ConfigError
-    where the cache was cut with other settings or the run's folder holds another recipe's run,
-    InputError where training cannot go on (a loss that is not finite, no labelled row).
+    where the cache was cut with other settings, the run's folder holds another recipe's run, or the
+    workers do not divide a batch; InputError where training cannot go on (a loss that is not
+    finite, no labelled row).
     """
     began = time.monotonic()
     recipe = with_absolute_paths(recipe)
+    for name, settings in (("locator", recipe.locator), ("grader", recipe.grader)):
+        if settings is not None:  # before the locator's hours, not after them
+            check_shares(name, settings, recipe.workers.workers)
     for folder, _ in caches_of(recipe):
         check_cache(folder, recipe)
     claim(recipe)

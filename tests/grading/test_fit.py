@@ -6,11 +6,14 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 
-from lumbar.config import Optimisation
+from lumbar.config import GraderSettings, Optimisation, Recipe, WorkerSettings
+from lumbar.errors import ConfigError
 from lumbar.grading.fit import Place, fit, repeatable
 from lumbar.grading.networks import GraderNet
+from lumbar.pipelines.train import train
 
 
 def gradient(model: GraderNet, pooled: torch.Tensor) -> torch.Tensor:
@@ -77,3 +80,15 @@ def test_a_training_that_goes_on_from_a_state_ends_as_one_that_was_never_stopped
     assert [record["epoch"] for record in later] == [2, 3]
     assert [one["train_loss"] for one in later] == [one["train_loss"] for one in records[1:]]
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+
+
+def test_workers_that_do_not_divide_a_batch_are_refused() -> None:
+    settings = Optimisation(epochs=1, batch_size=16)
+    with pytest.raises(ConfigError, match=r"slope\.batch_size: 16 .* workers\.workers: 3"):
+        fit(Slope(), settings, 5, Place(world=3), lambda record, state: None)
+
+
+def test_a_graders_batch_is_looked_at_before_its_locator_is_trained() -> None:
+    grader, workers = GraderSettings(batch_size=33), WorkerSettings(workers=2)
+    with pytest.raises(ConfigError, match=r"grader\.batch_size: 33 .* workers\.workers: 2"):
+        train(Recipe(name="odd", grader=grader, workers=workers))

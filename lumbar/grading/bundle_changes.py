@@ -52,10 +52,20 @@ def with_locator(bundle: Bundle, other: Bundle, folder: str | Path) -> Bundle:
     """A copy of a bundle in `folder` that finds its points by another one's locator.
 
     It has neither a choice among slices nor a self-test, because both rest on the points that were
-    found before: `jobs/choose.py` makes them anew. Raises BundleError where `other` has no locator.
+    found before: `jobs/choose.py` makes them anew. Raises BundleError where `other` has no locator,
+    and where it kept other patients apart: those whom the choice is fitted on, and those whom both
+    are scored on, may have taught the locator then.
     """
     if other.config.locator is None:
         raise BundleError(f"{other.path}: has no locator to take")
+    mine, theirs = (one.card["recipe"]["data"] for one in (bundle, other))
+    apart = [key for key in ("folds", "held_out", "calibration_share") if mine[key] != theirs[key]]
+    if apart:
+        said = ", ".join(f"data.{key} is {theirs[key]} and not {mine[key]}" for key in apart)
+        raise BundleError(
+            f"{other.path}: its locator learned from patients whom {bundle.path} keeps apart "
+            f"({said}); take one of the same folds"
+        )
     folder = Path(folder)
     draft = draft_of(folder)
     for name in bundle.card["sha256"]:

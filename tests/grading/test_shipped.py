@@ -91,6 +91,25 @@ def test_another_bundles_locator_comes_with_its_settings_and_without_what_rests_
     assert mixed.choice() is None
 
 
+@pytest.mark.parametrize(
+    ("key", "value"), [("folds", 4), ("held_out", 1), ("calibration_share", 0.3)]
+)
+def test_a_locator_that_learned_from_patients_kept_apart_is_refused(
+    bundle: Bundle,
+    small_recipe: Recipe,
+    random_weights: Learned,
+    tmp_path: Path,
+    key: str,
+    value: float,
+) -> None:
+    data = small_recipe.data.model_copy(update={key: value})
+    recipe = small_recipe.model_copy(update={"data": data})
+    other = write_bundle(tmp_path / "other", recipe, random_weights, {})
+    with pytest.raises(BundleError, match=rf"keeps apart \(data\.{key} is {value} and not"):
+        with_locator(bundle, other, tmp_path / "mixed")
+    assert not (tmp_path / "mixed").exists()
+
+
 def test_the_command_writes_the_licence_beside_and_prints_the_sizes(
     bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -101,6 +101,10 @@ class Bundle:
             first = error.errors()[0]
             key = ".".join(map(str, first["loc"]))
             raise BundleError(f"{folder / CONFIG}: {key}: {first['msg']}") from None
+        if config.locator is not None and LOCATOR not in digests:
+            raise BundleError(
+                f"{folder / CARD}: names no sha256 of {LOCATOR}, for which {CONFIG} has settings"
+            )
         return cls(folder, config, card, _identity(digests))
 
     @property

@@ -50,10 +50,22 @@ def draft_of(folder: Path) -> Path:
 
 
 def put_in_place(draft: Path, folder: Path) -> None:
-    """Rename a complete draft to `folder`; what was there goes."""
-    if folder.exists():
-        shutil.rmtree(folder)
-    draft.rename(folder)
+    """Rename a complete draft to `folder`; what was there goes last, and comes back if that fails.
+
+    So whenever the process is killed, a whole bundle is there or lies beside under a hidden name.
+    """
+    before = folder.with_name(f".{folder.name}.{os.getpid()}.before")
+    shutil.rmtree(before, ignore_errors=True)
+    replaced = folder.exists()
+    if replaced:
+        folder.rename(before)
+    try:
+        draft.rename(folder)
+    except OSError:
+        if replaced:
+            before.rename(folder)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
 
 
 def seal(folder: Path, card: Mapping[str, Any]) -> None:

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from lumbar.errors import BundleError
 from lumbar.grading.bundle import Bundle
+from lumbar.grading.bundle_files import put_in_place
 
 
 @pytest.fixture
@@ -81,3 +82,28 @@ def test_a_pickle_is_refused_unread(copied: Path) -> None:
     (copied / "card.json").write_text(json.dumps(card))
     with pytest.raises(BundleError, match=r"grader\.pt"):
         Bundle.load(copied)
+
+
+def test_a_bundle_with_settings_of_a_locator_needs_its_weights(copied: Path) -> None:
+    (copied / "locator.safetensors").unlink()
+    card = json.loads((copied / "card.json").read_text())
+    del card["sha256"]["locator.safetensors"]
+    (copied / "card.json").write_text(json.dumps(card))
+    with pytest.raises(BundleError, match=r"names no sha256 of locator\.safetensors"):
+        Bundle.load(copied)
+
+
+def test_a_draft_that_cannot_be_put_in_place_leaves_the_bundle_that_was_there(
+    bundle: Bundle, copied: Path
+) -> None:
+    with pytest.raises(FileNotFoundError):
+        put_in_place(copied.with_name("no-draft"), copied)
+    assert Bundle.load(copied).digest == bundle.digest
+
+
+def test_a_draft_takes_a_bundles_place_and_leaves_nothing_beside(copied: Path) -> None:
+    draft = Path(shutil.copytree(copied, copied.with_name("draft")))
+    (draft / "notes.txt").write_text("new")
+    put_in_place(draft, copied)
+    assert (copied / "notes.txt").read_text() == "new"
+    assert [path.name for path in copied.parent.iterdir()] == [copied.name]

@@ -27,11 +27,11 @@ from lumbar.pipelines.results import write_validation
 
 
 def held_out(store: CropStore, recipe: Recipe) -> Predictions:
-    """Answers for the held-out foramina, fitted on all others.
+    """Answers for the held-out foramina, fitted on those that the bundle's reading is fitted on.
 
     Raises ConfigError where the store has no labelled crop to learn from or none held out.
     """
-    taught = store.where(recipe.data, Part.TRAINING, Part.CALIBRATION)
+    taught = store.where(recipe.data, Part.TRAINING)
     asked = store.where(recipe.data, Part.HELD_OUT, labelled=False)
     taught, asked = (rows[store.family[rows] == FORAMINAL] for rows in (taught, asked))
     if not len(taught) or not len(asked):

@@ -21,7 +21,7 @@ from lumbar.grading.bundle_files import HOG, seal
 from lumbar.grading.grader import Grader
 from lumbar.grading.hog import FORAMINAL, HOG_FEATURES, fit_hog, gradients
 from lumbar.grading.landmarks import Landmarks
-from lumbar.grading.store import CropStore
+from lumbar.grading.store import CropStore, Part
 from lumbar.imaging.study import Study
 
 SIZE = 40
@@ -68,6 +68,18 @@ def test_held_out_foramina_are_told_apart_by_their_stripes(store: CropStore) -> 
     assert 0 < len(answers.labels) < len(store)
     assert (answers.probabilities.argmax(1) == answers.labels).all()
     assert answers.probabilities.sum(1) == pytest.approx(1)
+
+
+def test_calibration_patients_teach_nothing(store: CropStore) -> None:
+    """The bundle's reading is calibrated on them."""
+    data = DataSettings(folds=4, calibration_share=0.4)
+    recipe = Recipe(name="hog", data=data, crops=CropSettings(size_px=32, margin=1.25))
+    calibrated = store.where(data, Part.CALIBRATION)
+    labels = store.labels.clone()
+    labels[calibrated] = 2 - labels[calibrated]
+    answers, others = (held_out(one, recipe) for one in (store, replace(store, labels=labels)))
+    assert len(calibrated) > 4
+    assert np.array_equal(answers.probabilities, others.probabilities)
 
 
 @pytest.mark.parametrize("held_out_fold", [0, -1])

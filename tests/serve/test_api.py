@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from pydicom import dcmread
 from starlette.testclient import TestClient
 
@@ -194,7 +195,9 @@ def test_a_view_that_is_told_of_a_png_is_not_believed_of_dicom(
 
 def test_pngs_without_folders_are_one_study(client: TestClient, example: Example) -> None:
     picture = example.png.read_bytes()
-    response = client.post(GRADE, files=sent(("1.png", picture), ("2.png", picture)))
+    with Image.open(io.BytesIO(picture)) as opened:
+        other = encode_png(np.roll(np.asarray(opened), 1, axis=0))
+    response = client.post(GRADE, files=sent(("1.png", picture), ("2.png", other)))
     assert [series["slices"] for series in response.json()["series"]] in ([0], [2])
     assert response.status_code == 200
 

@@ -118,8 +118,7 @@ def corners_of(landmark: Landmark, settings: CropSettings, scale: float) -> NDAr
     """Corners `[4, 2]` (column, row) on the landmark's slice of the picture that the model sees.
 
     Top left, top right, bottom right, bottom left of the picture, which may be turned or mirrored
-    on the slice. `scale` is that of its series in
-    `Landmarks.pixel_mm()`.
+    on the slice. `scale` is that of its series in `Landmarks.pixel_mm()`.
     """
     place = Place(landmark.series, landmark.index, landmark.point_px, landmark.point_mm)
     view = landmark.series.view or View.SAGITTAL_T2

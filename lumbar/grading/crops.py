@@ -248,7 +248,7 @@ def _channels(
 ) -> tuple[Instance, ...]:
     """The three slices: before, at, behind; the middle one again where there is none."""
     instance = place.series.instances[place.index]
-    if not beside or instance.plane is None:
+    if not beside:
         return (instance,) * 3
     others = (series for series in study.of_view(view) if series is not place.series)
     order = neighbours(place.series, place.index, 1, others)

@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from lumbar.domain import Side
 from lumbar.errors import GeometryError
 from lumbar.imaging.assemble import GAP, SAME_ANGLE_DEG, SAME_PART, SAME_PLACE_MM
 from lumbar.imaging.geometry import stack_direction
@@ -53,13 +54,39 @@ def neighbours(
     """The 2 k + 1 slices around `index` in its block, the outermost repeated.
 
     A block that `others` hold the rest of goes on there: scanners store one stack in two series.
+    Without a plane, slices of one side with successive numbers are neighbours, where the series
+    tells slices of both sides and so which way the numbers run.
     """
+    if series.instances[index].plane is None:
+        return _numbered(series, index, k)
     blocks = series.blocks or (0,) * len(series)
     block = _blocks(series)[blocks[index]]
     before, behind = _rest(block, others, -1), _rest(block, others, 1)
     run = (*before, *block, *behind)
     at = len(before) + blocks[:index].count(blocks[index])
     return tuple(run[min(max(at + step, 0), len(run) - 1)] for step in range(-k, k + 1))
+
+
+def _numbered(series: Series, index: int, k: int) -> tuple[Instance, ...]:
+    """The neighbours of a slice without a plane, from the patient's right to the left."""
+    at = series.instances[index]
+    told: dict[Side, dict[int, Instance]] = {side: {} for side in Side}
+    for instance in series:
+        if instance.side and instance.number is not None and instance.plane is None:
+            told[instance.side][instance.number] = instance
+    if at.side is None or at.number is None or not all(told.values()):
+        return (at,) * (2 * k + 1)
+    leftward = 1 if np.mean(list(told[Side.LEFT])) > np.mean(list(told[Side.RIGHT])) else -1
+    alike = {n: one for n, one in told[at.side].items() if _same_grid(one, at)}
+    behind, before = ([at], [at])
+    for way, found in ((leftward, behind), (-leftward, before)):
+        for step in range(1, k + 1):
+            found.append(alike.get(at.number + way * step, found[-1]))
+    return (*before[:0:-1], *behind)
+
+
+def _same_grid(one: Instance, other: Instance) -> bool:
+    return one.shape == other.shape and one.aspect == other.aspect
 
 
 Block = Sequence[Instance]

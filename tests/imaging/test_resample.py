@@ -8,6 +8,7 @@ from directions import AXIAL, SAGITTAL
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lumbar.domain import Side, View
 from lumbar.imaging import (
     Instance,
     Plane,
@@ -179,3 +180,31 @@ def test_a_picture_is_scaled_between_its_percentiles() -> None:
 def test_a_constant_or_broken_picture_is_scaled_to_nothing_wild() -> None:
     assert not to_uint8(np.full((8, 8), 5, np.float32)).any()
     assert not to_uint8(np.full((8, 8), np.nan, np.float32)).any()
+
+
+def test_without_planes_slices_of_one_side_with_successive_numbers_are_neighbours() -> None:
+    left, right = Side.LEFT, Side.RIGHT
+    sides = {3: right, 4: right, 5: right, 7: right, 11: left, 12: left, 14: None}
+    stack = plain(sides)
+    three, four, five, seven, eleven, twelve, fourteen = stack
+    assert neighbours(stack, 1, 1) == (three, four, five)
+    assert neighbours(stack, 0, 1) == (three, three, four)
+    assert neighbours(stack, 3, 1) == (seven, seven, seven)
+    assert neighbours(stack, 5, 2) == (eleven, eleven, twelve, twelve, twelve)
+    assert neighbours(stack, 6, 1) == (fourteen,) * 3
+    mirrored = plain({n: side and side.other for n, side in sides.items()})
+    assert neighbours(mirrored, 1, 1) == mirrored.instances[2::-1]
+
+
+def test_slices_of_one_side_alone_have_no_neighbours_without_planes() -> None:
+    stack = plain({3: Side.LEFT, 4: Side.LEFT})
+    assert neighbours(stack, 0, 1) == (stack.instances[0],) * 3
+
+
+def plain(sides: dict[int, Side | None]) -> Series:
+    """A sagittal series without planes, of slices with these numbers and sides."""
+    pixels = np.zeros((8, 8), np.float32)
+    shown = (
+        Instance("s", str(n), f"{n}.png", pixels, number=n, side=side) for n, side in sides.items()
+    )
+    return Series("s", View.SAGITTAL_T1, "told", tuple(shown))

@@ -21,7 +21,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # from anywhere
 
-from jobs._command import run
+from jobs._command import existing_path, run
 from lumbar.errors import FormatError
 from lumbar.imaging import find_studies
 from lumbar.imaging.export import Exported, export_study
@@ -38,7 +38,12 @@ def parser() -> argparse.ArgumentParser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    made.add_argument("--input", required=True, help="RSNA root, or any folder or zip of DICOM")
+    made.add_argument(
+        "--input",
+        required=True,
+        type=existing_path,
+        help="RSNA root, or any folder or zip of DICOM",
+    )
     made.add_argument("--output", required=True, type=Path, help="folder to write into")
     made.add_argument(
         "--trusted", action="store_true", help="sound files: decode without a child process"
@@ -51,7 +56,7 @@ def main(arguments: argparse.Namespace) -> dict[str, Any]:
     output: Path = arguments.output
     output.mkdir(parents=True, exist_ok=True)
     outcomes: list[tuple[str, Exported]] = []
-    for study in _found_once(arguments.input, trusted=arguments.trusted):
+    for study in _found_once(str(arguments.input), trusted=arguments.trusted):
         outcome = export_study(study, output, trusted=arguments.trusted)
         outcomes.append((study.study_id, outcome))
         print(f"study {len(outcomes)}: {outcome.written} slices", file=sys.stderr, flush=True)

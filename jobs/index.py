@@ -16,7 +16,8 @@ from jobs._command import existing_path, run
 
 EPILOG = """\
 One row a study: schema_version, study_id, uri, files, series (series_id, role, reason, slices),
-set_aside (file, reason). Headers only; label points and grades are never read. --input is an RSNA
+set_aside (file, reason), found (what a manifest's reader needs). Headers only, and one slice of a
+series that they leave open; label points and grades are never read. --input is an RSNA
 root (train_images/ and/or test_images/ <study>/<series>/<n>.dcm|png, with the challenge's CSVs
 where there are any), or any folder or zip archive of DICOM files however nested and named.
 

@@ -16,14 +16,16 @@ from jobs._command import at_least, existing_path, run
 
 EPILOG = """\
 Writes into --output
-  grades.parquet    25 rows a study: severity, calibrated probabilities, status and reason, evidence
+  grades.parquet    25 rows a study: severity, calibrated probabilities, status and reason,
+                    evidence; in its metadata (`unsided`) the grades of lone slices without a row
   submission.csv    the challenge's form: p x (1, 2, 4) normalised, the prior where not assessed
-  failures.parquet  study_id, file, reason of what could not be read
+  failures.parquet  study_id, file, reason of what could not be read; such a study has no rows
   _SUCCESS.json     last: counts, the bundle's name, where the time went
 A file that makes a decoder abort, hang or take all memory ends a child process and is listed. With
 --trusted, files are decoded without that child: faster, for archives that were read before.
 Label points and grades beside the images are never read. A run that was killed goes on when it is
-started again with the same --input, --bundle and --output; a folder of another run is refused.
+started again with the same --input, --bundle, --output, --basis and --precision; a folder of
+another run is refused.
 --input may also be a manifest that jobs/index.py wrote.
 
 examples:

@@ -32,7 +32,8 @@ Any setting of the recipe may be given as --section.field value.
 examples:
   python jobs/train.py jobs/configs/rsna2024_t1.yaml --data.input DIR --data.labels DIR
   python jobs/train.py jobs/configs/rsna2024.yaml --workers.workers 4 --name four_gpus
-exit codes: 0 done, 1 training failed, 2 wrong arguments, recipe or cache
+exit codes: 0 done (studies that could not be read are in the cache's failures.parquet), 1 training
+failed, 2 wrong arguments, recipe or cache
 """
 
 

@@ -114,7 +114,7 @@ class Client:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Send, wait, save; 0 when all studies are graded, 1 when one was not, 2 for wrong use."""
+    """Send, wait, save; 0 when all studies are graded, 1 when one was not, else 2."""
     options = _parser().parse_args(arguments)
     try:
         client = Client.at(options.server, os.environ.get(KEY))
@@ -233,7 +233,9 @@ def _parser() -> ArgumentParser:
         prog="python -m lumbar.client",
         description=(__doc__ or "").splitlines()[0],
         formatter_class=RawDescriptionHelpFormatter,
-        epilog=f"The key of an endpoint that asks for one is taken from {KEY}.",
+        epilog=f"The key of an endpoint that asks for one is taken from {KEY}.\n"
+        "exit codes: 0 all graded and saved, 1 some were not, 2 wrong arguments, or the endpoint "
+        "refuses or does not answer",
     )
     grade = parser.add_subparsers(required=True, metavar="COMMAND").add_parser(
         "grade", help="send studies, wait, save the results"

@@ -127,7 +127,7 @@ def _parser() -> ArgumentParser:
     add("--basis", default=settings.basis, help="any, or real: only what was tested on patients")
     add("--precision", default=settings.precision, help="auto, fp32 or bf16 (%(default)s)")
     add("--max-replicas", type=int, default=1, help="copies of the model under load (%(default)s)")
-    add("--cpus-per-replica", type=int, default=None, help="cores of a copy (all by default)")
+    add("--cpus-per-replica", type=int, default=None, help="cores of a copy (an even share)")
     add("--study-seconds", type=float, default=Limits().study_s, help="for a study (%(default)s)")
     add("--stow-to", metavar="URL", help="DICOMweb root that reports are stored at (docs/dicom.md)")
     add("--examples", type=Path, default=Path("runs/serve"), help="folder of files to try")

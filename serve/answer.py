@@ -65,7 +65,8 @@ class EvidencePart(Part):
     """(column, row) of the four corners of the picture that the model saw, top left first and
     then clockwise as it saw it; null where no heat map was made."""
     heatmap: bool = False
-    """Whether .../findings/{condition}/{level}/heatmap.png shows what the grade rests on."""
+    """Whether .../findings/{condition}/{level}/heatmap.png shows where the picture would
+    change the grade."""
 
 
 class FindingPart(Part):
@@ -97,7 +98,10 @@ class UnsidedPart(Part):
 
 
 class SeriesPart(Part):
-    """A series of the study: the view that it was taken for, and why."""
+    """A series of the study: the view that it was taken for, and why.
+
+    `slices` are those that were decoded: 0 where it was taken for none.
+    """
 
     series_id: str
     view: View | None

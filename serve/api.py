@@ -18,7 +18,7 @@ from serve.dicomweb import dicomweb_routes
 from serve.gather import Gathering, Send
 from serve.guard import Guard
 from serve.identity import Callers
-from serve.job_routes import job_routes
+from serve.job_routes import Room, job_routes
 from serve.page_routes import add_page
 from serve.problems import Problem, Refused, on_http_error, on_invalid, on_refused
 from serve.result_routes import result_routes
@@ -68,10 +68,12 @@ def make_api(
     api.add_exception_handler(HTTPException, on_http_error)
     api.add_exception_handler(RequestValidationError, on_invalid)
     api.add_middleware(Guard, callers=callers or Callers(), limits=limits)
-    api.include_router(job_routes(board, desk, limits))
+    arriving = Room(limits.uploads_at_once)
+    api.include_router(job_routes(board, desk, limits, arriving))
     api.include_router(result_routes(board))
     told = dicomweb or DicomwebSettings()
-    api.include_router(dicomweb_routes(Gathering(desk, board, told, report_sender(told)), limits))
+    gathering = Gathering(desk, board, told, report_sender(told))
+    api.include_router(dicomweb_routes(gathering, limits, arriving))
     _add_state_routes(api, grading)
     _add_metrics(api, scrape)
     add_page(api)

@@ -65,7 +65,7 @@ def body(*kinds: str, code: int = 200) -> Answers:
 
 
 def stream() -> Answers:
-    """Server-sent events, each a name and a job as JSON."""
+    """Server-sent events, each a name and a job as JSON; `gone` has a problem in its place."""
     names = {"type": "string", "enum": ["progress", "done", "failed", "gone"]}
     event = {"type": "object", "properties": {"event": names, "data": {"type": "string"}}}
     return {200: {"content": {"text/event-stream": {"schema": event}}}}

@@ -48,10 +48,9 @@ ANSWERS: Answers = problems(*UPLOAD) | {
 }
 
 
-def dicomweb_routes(gathering: Gathering, limits: Limits) -> APIRouter:
-    """`POST /dicomweb/studies` and `/dicomweb/studies/{study}`."""
+def dicomweb_routes(gathering: Gathering, limits: Limits, arriving: Room) -> APIRouter:
+    """`POST /dicomweb/studies` and `/dicomweb/studies/{study}`; a place of `arriving` for each."""
     routes = APIRouter(prefix="/api/v1/dicomweb")
-    room = Room(limits.uploads_at_once)
 
     @routes.post("/studies", response_class=Response, responses=ANSWERS, openapi_extra=BODY)
     async def store(request: Request) -> Response:
@@ -64,7 +63,7 @@ def dicomweb_routes(gathering: Gathering, limits: Limits) -> APIRouter:
         return await _stored(request, study)
 
     async def _stored(request: Request, study: str) -> Response:
-        async with room.place():
+        async with arriving.place():
             parts = await receive_parts(request, limits)
             received = await asyncio.to_thread(recognised, parts)
         refused: dict[int, int] = {}

@@ -180,4 +180,6 @@ class Gathering:
             else:
                 LOGGER.info("dicomweb report stored, try %d", attempt)
                 return
-        LOGGER.error("dicomweb report not stored; the job's result.dcm still has it")
+        LOGGER.error(
+            "dicomweb report not stored; with API keys the sender's result.dcm still has it"
+        )

@@ -30,7 +30,12 @@ __all__ = ["job_routes", "valued"]
 Found = TypeVar("Found")
 Wait = Annotated[
     float | None,
-    Query(ge=0, le=600, allow_inf_nan=False, description="seconds, 60 where nothing is said"),
+    Query(
+        ge=0,
+        le=600,
+        allow_inf_nan=False,
+        description="seconds, 60 where nothing is said; at most 120 are waited",
+    ),
 ]
 Told = Annotated[View | None, Query(description="what pictures show that cannot say it (PNG)")]
 AGAIN_OR_JOB = f"{AGAIN}, or to /api/v1/jobs, where studies queue"
@@ -38,10 +43,9 @@ GONE_S = 0.25
 """How often it is looked whether a waiting client is still there."""
 
 
-def job_routes(board: Board, desk: Desk, limits: Limits) -> APIRouter:
-    """`POST /grade`, `/jobs`, `/jobs/{id}` and its events."""
+def job_routes(board: Board, desk: Desk, limits: Limits, arriving: Room) -> APIRouter:
+    """`POST /grade`, `/jobs`, `/jobs/{id}`, its events; an upload takes a place of `arriving`."""
     routes = APIRouter(prefix="/api/v1")
-    arriving = Room(limits.uploads_at_once)
     streams = Streams(limits)
     waiting = Room(limits.waiting_at_once, "callers wait for their findings", AGAIN_OR_JOB)
 
@@ -116,7 +120,10 @@ def job_routes(board: Board, desk: Desk, limits: Limits) -> APIRouter:
         responses=stream() | problems(*KEPT_JOB, 503),
     )
     async def follow(request: Request, job_id: str) -> StreamingResponse:
-        """Server-sent events: `progress` with the job at each change, last `done` or `failed`."""
+        """Server-sent events: `progress` with the job at each change, last `done` or `failed`.
+
+        `gone`, with a problem, where the job was erased or has expired.
+        """
         owner = owner_of(request)
         valued(await board.job(job_id, owner))
         told = events(board, job_id, owner, limits.receive_s + limits.study_s)

@@ -100,7 +100,7 @@ def result_routes(board: Board) -> APIRouter:
     async def heat_map(
         request: Request, job_id: str, condition: Condition, level: Level
     ) -> Response:
-        """Where in its picture a grade was read, 8 bits; `evidence.crop_px` says where it lies."""
+        """Where its picture would change a grade, 8 bits; `evidence.crop_px` says where it lies."""
         name = heat_name(condition, level)
         data = valued(await board.heat_map(job_id, owner_of(request), name))
         return Response(data, media_type="image/png", headers={"Cache-Control": KEPT})

@@ -129,7 +129,8 @@ class DicomwebSettings(Section):
     """Of all studies that are arriving or wait for room in the queue, in memory; beyond it: 503."""
     send_to: str | None = None
     """Root of the DICOMweb server that reports are stored at, e.g.
-    http://127.0.0.1:8042/dicom-web. None: none is sent, they are read by `result.dcm`."""
+    http://127.0.0.1:8042/dicom-web. None: none is sent,
+    senders with a key read them by `result.dcm`."""
     user_file: Path | None = None
     """File of one line `user:password` for that server, readable by its owner alone."""
     send_s: Seconds = 30.0

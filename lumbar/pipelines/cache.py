@@ -34,8 +34,9 @@ __all__ = [
     "write_note",
 ]
 
-SCHEMA_VERSION = "2"
-"""2: the locator's pictures hold no foramina whose sides were named apart."""
+SCHEMA_VERSION = "3"
+"""2: the locator's pictures hold no foramina whose sides were named apart.
+3: slices without a plane have neighbours."""
 NOTE = "cache.json"
 KINDS = ("crops", "pictures", "points")
 

@@ -146,6 +146,7 @@ def _card(recipe: Recipe, families: Sequence[Family], figures: Mapping[str, Any]
                 for one in Basis
                 if one in basis.values()
             ),
+            **_levels(recipe),
             "folds": recipe.data.folds,
             "held_out_fold": recipe.data.held_out,
         },
@@ -167,6 +168,14 @@ def _card(recipe: Recipe, families: Sequence[Family], figures: Mapping[str, Any]
             "python": platform.python_version(),
         },
     }
+
+
+def _levels(recipe: Recipe) -> dict[str, str]:
+    """What the locator learned from, where there is one: every root's points serve it."""
+    if recipe.locator is None:
+        return {}
+    roots = {recipe.data.basis, *(more.basis for more in recipe.data.more)}
+    return {"levels": "; ".join(SOURCES[one] for one in Basis if one in roots)}
 
 
 def _kept_apart(figures: Mapping[str, Any], basis: Mapping[Family, Basis]) -> dict[str, Any]:

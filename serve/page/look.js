@@ -41,7 +41,7 @@ const DEEDS = {
     return { ...eye, at: put(eye.at, eye.k, clamp(to ?? eye.at[eye.k] + by, 0, last)) };
   },
   window: (eye, { center = 0, width = 0 }) => {
-    // By shares of the file's own window, so that a drag means the same on every scanner.
+    // By shares of the series' own window, so that a drag means the same on every scanner.
     const { window: own } = eye.series[eye.k];
     const now = eye.windows[eye.k];
     const next = {

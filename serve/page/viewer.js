@@ -66,9 +66,9 @@ function Tools({ eye, move }) {
       ${push("−", { kind: "zoom", factor: 0.8 }, "Smaller")}
       ${push("+", { kind: "zoom", factor: 1.25 }, "Larger")}
     </span>
-    ${push("Reset", { kind: "reset" }, "Reset: whole picture, the file's own window")}
+    ${push("Reset", { kind: "reset" }, "Reset: whole picture, the series' own window")}
     <span class="group">
-      ${toggle("Heat map", eye.heat, { kind: "layer", layer: "heat" }, "What the grade rests on (h)")}
+      ${toggle("Heat map", eye.heat, { kind: "layer", layer: "heat" }, "Where the picture would change the grade (h)")}
       ${toggle("Points", eye.marks, { kind: "layer", layer: "marks" }, "Located points and the crop's frame")}
     </span>
   </div>`;

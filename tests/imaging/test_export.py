@@ -54,7 +54,7 @@ def test_a_picture_that_cannot_be_decoded_is_listed_and_the_exit_code_says_so(
 
 
 def test_an_input_that_is_not_there_fails_with_its_name(tmp_path: Path) -> None:
-    assert export(tmp_path / "nowhere", tmp_path / "out")[0] == 1
+    assert export(tmp_path / "nowhere", tmp_path / "out")[0] == 2
 
 
 def test_a_study_in_two_archives_is_refused_before_anything_is_written(

@@ -142,7 +142,8 @@ def _saved(client: Client, job: Job, output: Path, forms: Sequence[str]) -> bool
         print(f"{job['id']}: {ended['state']}: {problem.get('detail', '')}", file=sys.stderr)
         return False
     output.mkdir(parents=True, exist_ok=True)
-    print((ended.get("headline") or {}).get("title", "graded"))
+    said = ended.get("headline") or {"title": "graded", "lines": ()}
+    print(f"{ended.get('study_id') or job['id']}: {said['title']}", *said["lines"], sep="\n  ")
     missing = 0
     for form in forms:
         path = output / f"{job['id']}.{form}"

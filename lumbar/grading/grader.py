@@ -39,6 +39,7 @@ from lumbar.grading.evidence import evidence_of, grounds, place_of
 from lumbar.grading.fit import pick_precision
 from lumbar.grading.infer import Read, crop_features, read_crops
 from lumbar.grading.landmarks import Landmarks, Unplaced
+from lumbar.grading.likeness import without_foreign
 from lumbar.grading.locate import locate
 from lumbar.grading.rules import apply
 from lumbar.grading.shipped import starter_path
@@ -172,7 +173,7 @@ class Grader:
     ) -> tuple[StudyGrades, Crops, Landmarks]:
         """The grades, and the crops and points that they rest on."""
         with watch.stage("crop"):
-            crops = cut_crops(study, landmarks, self.bundle.config.crops)
+            crops = cut_crops(without_foreign(study), landmarks, self.bundle.config.crops)
         with watch.stage("grade"):
             probabilities, shares = self._read(crops)
             landmarks, crops = prefer(landmarks, crops, shares)

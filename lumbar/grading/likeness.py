@@ -6,14 +6,16 @@ the heat maps too, and its crops would be graded as confidently as a spine's.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from lumbar.grading.recognise import recognise
 from lumbar.imaging.look import NO_LUMBAR_MR
 from lumbar.imaging.resample import frame_of
-from lumbar.imaging.study import Instance, Series
+from lumbar.imaging.study import Instance, Series, Study
 
-__all__ = ["looks_foreign"]
+__all__ = ["looks_foreign", "without_foreign"]
 
 ASKED = 7
 """Slices asked about at most, beside the middle one. One that looks like a lumbar MRI is enough to
@@ -33,6 +35,12 @@ def looks_foreign(series: Series) -> bool:
     asked = sorted({middle, *spread.tolist()}, key=lambda index: abs(index - middle))
     seen = [series.instances[index] for index in asked if _has_contrast(series.instances[index])]
     return bool(seen) and all(_foreign(instance) for instance in seen)
+
+
+def without_foreign(study: Study) -> Study:
+    """The study without the series of a view that do not look like a lumbar MRI."""
+    kept = tuple(one for one in study.series if one.view is None or not looks_foreign(one))
+    return study if len(kept) == len(study.series) else replace(study, series=kept)
 
 
 def _has_contrast(instance: Instance) -> bool:

@@ -18,7 +18,7 @@ from lumbar.config import LocatorSettings
 from lumbar.domain import CELLS, Cell, Condition, Family, Level, LevelNumbering, Side, View
 from lumbar.grading.crops import COVER_MM, covering
 from lumbar.grading.landmarks import Landmark, Landmarks, Unplaced
-from lumbar.grading.likeness import looks_foreign
+from lumbar.grading.likeness import looks_foreign, without_foreign
 from lumbar.grading.looks import (
     GAP,
     Chain,
@@ -205,20 +205,21 @@ class _Search:
         ):
             self._leave(lone_recesses(series, self.heat_maps, self.settings), Family.SUBARTICULAR)
             return
+        known = without_foreign(self.study)
         for level in Level:
-            self._recess(level)
+            self._recess(known, level)
 
-    def _recess(self, level: Level) -> None:
+    def _recess(self, known: Study, level: Level) -> None:
         cells = {side: Cell(Condition.of(Family.SUBARTICULAR, side), level) for side in Side}
         if Cell(Condition.SPINAL_CANAL_STENOSIS, level) not in self.points:
             self._give_up(cells.values(), "its level was not found on a sagittal T2 series")
             return
         canal = self._canal_mm(level)
-        axial = self.study.of_view(View.AXIAL_T2)
+        axial = known.of_view(View.AXIAL_T2)
         if canal is None or all(one.plane is None for series in axial for one in series):
             self._give_up(cells.values(), _PLACE_UNKNOWN)
             return
-        found = covering(self.study, View.AXIAL_T2, (canal[0], canal[1], canal[2]))
+        found = covering(known, View.AXIAL_T2, (canal[0], canal[1], canal[2]))
         if found is None:
             why = f"no axial slice within {COVER_MM:.0f} mm of the level: outside cover"
             self._give_up(cells.values(), why)

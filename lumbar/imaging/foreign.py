@@ -6,6 +6,7 @@ from pydicom.dataset import Dataset
 
 from lumbar.imaging import attributes
 from lumbar.imaging.frames import holder
+from lumbar.imaging.words import elsewhere_in
 
 __all__ = ["has_matrix", "why_foreign"]
 
@@ -40,8 +41,8 @@ def why_foreign(dataset: Dataset) -> str:
         return "a directory of files (DICOMDIR), no picture"
     if modality not in ("", "MR"):
         return f"modality {modality if modality in _MODALITIES else 'unknown'}, not MR"
-    if part in _OTHER_PARTS:
-        return f"shows the {part.lower()}, not the lumbar spine"
+    if part in _OTHER_PARTS or elsewhere_in(part):
+        return f"shows the {elsewhere_in(part) or part.lower()}, not the lumbar spine"
     if named := _NO_PICTURES.get(attributes.text(dataset, "SOPClassUID") or kind):
         return f"{named}, no picture"
     if not has_matrix(dataset) and not kind.startswith(_MR_CLASSES):

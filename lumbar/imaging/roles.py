@@ -21,6 +21,7 @@ from lumbar.imaging.words import (
     Orientation,
     contrast_in,
     dixon_part_in,
+    elsewhere_in,
     is_echo_planar,
     is_enhanced,
     is_fat_suppressed,
@@ -150,7 +151,10 @@ def _unused(headers: Sequence[Header]) -> str:
     if parts <= {"fat", "opposed phase"}:
         return f"no plain anatomy: the {' and '.join(sorted(parts))} of a Dixon sequence"
     first = headers[0]
-    return purpose_in(first.description or first.protocol)
+    if purpose := purpose_in(first.description or first.protocol):
+        return purpose
+    part = elsewhere_in(f"{first.description} {first.protocol}")
+    return f"not the lumbar spine: {part} in its protocol" if part else ""
 
 
 _DIXON_TYPES = {

@@ -154,9 +154,20 @@ def purpose_in(words: str) -> str:
     for kind, pattern in _PURPOSES:
         if match := re.search(pattern, text):
             return f"{kind} {match.group()} in its description"
-    if (match := re.search(_ELSEWHERE, text)) and not re.search(_LUMBAR, text):
+    if match := _elsewhere(text):
         return f"not the lumbar spine: {match.group()} in its description"
     return ""
+
+
+def elsewhere_in(words: str) -> str:
+    """The word that names another part of the body, "" where there is none or the lumbar spine is
+    named beside it."""
+    match = _elsewhere(plain(words))
+    return match.group() if match else ""
+
+
+def _elsewhere(text: str) -> re.Match[str] | None:
+    return None if re.search(_LUMBAR, text) else re.search(_ELSEWHERE, text)
 
 
 _WITHOUT = (

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from lumbar.errors import BundleError
 from lumbar.grading.bundle import Bundle
-from lumbar.grading.bundle_files import put_in_place
+from lumbar.grading.bundle_files import put_in_place, sha256_of
 
 
 @pytest.fixture
@@ -78,9 +78,9 @@ def test_weights_that_are_not_finite_are_refused(copied: Path) -> None:
 def test_a_pickle_is_refused_unread(copied: Path) -> None:
     card = json.loads((copied / "card.json").read_text())
     torch.save({}, copied / "grader.pt")
-    card["sha256"]["grader.pt"] = "0"
+    card["sha256"]["grader.pt"] = sha256_of(copied / "grader.pt")
     (copied / "card.json").write_text(json.dumps(card))
-    with pytest.raises(BundleError, match=r"grader\.pt"):
+    with pytest.raises(BundleError, match=r"grader\.pt.*only \.json, \.safetensors and \.onnx"):
         Bundle.load(copied)
 
 

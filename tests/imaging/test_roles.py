@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from directions import AXIAL, CORONAL, SAGITTAL
+from pydicom.dataset import Dataset
 
 from lumbar.domain import View
+from lumbar.imaging.foreign import why_foreign
 from lumbar.imaging.roles import drawbacks, role_from_headers, role_named
 
 
@@ -197,3 +201,34 @@ def test_t1_and_t2_under_one_series_are_not_taken_for_either(make_header) -> Non
         assert "slices of several contrasts (T1 and T2) in one series" in role.reason
     late = make_header((4, 0, 0), echo_ms=102, repetition_ms=3000)
     assert role_from_headers([t2, late]).view is View.SAGITTAL_T2
+
+
+@pytest.mark.parametrize(
+    ("protocol", "view"),
+    [
+        ("C-SPINE ROUTINE", None),
+        ("HWS", None),
+        ("L-SPINE ROUTINE", View.SAGITTAL_T2),
+        ("C-SPINE L-SPINE", View.SAGITTAL_T2),
+        ("SPINE", View.SAGITTAL_T2),
+    ],
+)
+def test_the_protocol_says_another_part_where_the_description_does_not(
+    make_header, protocol, view
+) -> None:
+    header = make_header(description="SAG T2", protocol=protocol, echo_ms=100, repetition_ms=3000)
+    role = role_from_headers([header])
+    assert role.view is view
+    assert (view is None) == role.reason.startswith("not the lumbar spine: ")
+    lumbar = replace(header, description="SAG T2 LUMBAR")
+    assert role_from_headers([lumbar]).view is View.SAGITTAL_T2
+
+
+@pytest.mark.parametrize("part", ["C-SPINE", "CERVICAL SPINE", "HWS", "TSPINE", "KNEE"])
+def test_other_parts_are_told_however_they_are_spelled(part: str) -> None:
+    made = Dataset()
+    made.Modality, made.BodyPartExamined, made.Rows, made.Columns = "MR", part, 8, 8
+    assert why_foreign(made).endswith("not the lumbar spine")
+    for lumbar in ("LSPINE", "L-SPINE", "SPINE", "TLSPINE", ""):
+        made.BodyPartExamined = lumbar
+        assert not why_foreign(made)

@@ -26,6 +26,8 @@ def test_a_study_is_sent_waited_for_and_saved_in_two_forms(
     assert saved.with_suffix(".csv").read_text().count("\n") >= 26
     said = capsys.readouterr()
     assert str(saved) in said.out
+    headline = json.loads(saved.read_text())["headline"]
+    assert all(words in said.out for words in (headline["title"], *headline["lines"]))
     assert "done" in said.err
 
 

@@ -16,9 +16,11 @@ import queue
 import resource
 import signal
 import tempfile
+import time
 import warnings
 import weakref
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from contextlib import contextmanager, suppress
 from multiprocessing.reduction import DupFd
 from pathlib import Path
@@ -78,6 +80,15 @@ class Arena:
         self._note(0, 0 if value is None else value + 1)
 
     @property
+    def done(self) -> bool:
+        """Whether all pieces of the call are, and only the answer is on its way."""
+        return bool(self._number(16))
+
+    @done.setter
+    def done(self, value: bool) -> None:
+        self._note(16, value)
+
+    @property
     def pid(self) -> int:
         """The child's process id, 0 before there is one."""
         return self._number(8)
@@ -108,7 +119,7 @@ class Child:
         for _ in range(_STARTS):
             try:
                 return self._answers(work, pieces)
-            except RuntimeError:  # the pool's, whose child was gone before it got the pieces
+            except RuntimeError:  # the child was gone before it began with the pieces
                 self.end(self.arena)
         raise LumbarError(
             "no process can be started to decode in; where the files can be trusted, say so "
@@ -116,19 +127,38 @@ class Child:
         )
 
     def _answers(self, work: Work, pieces: Sequence[Any]) -> list[Any]:
-        self.arena.position = None
+        self.arena.position, self.arena.done = None, False
         future = self._pool.schedule(_each, args=(work, pieces), timeout=DECODE_SECONDS)
+        if not self._waited_for(future):
+            position = self.arena.position
+            self.end()  # the old arena may yet be written to
+            raise Lost(position, _TOO_SLOW, slow=True)
         try:
-            answers: list[Any] = future.result(DECODE_SECONDS + START_SECONDS)
+            answers: list[Any] = future.result()
         except ProcessExpired as error:
             slow = error.exitcode == -signal.SIGALRM
             raise Lost(self.arena.position, _cause(error.exitcode), slow=slow) from None
         except TimeoutError:
-            position = self.arena.position
-            if not future.done():  # a child that dies as it answers leaves its pool deaf
-                self.end()  # the old one may yet be written to
-            raise Lost(position, _TOO_SLOW, slow=True) from None
+            raise Lost(self.arena.position, _TOO_SLOW, slow=True) from None
         return answers
+
+    def _waited_for(self, future: Future[Any]) -> bool:
+        """Whether the call has ended, well or not.
+
+        Raises RuntimeError where the pool does not know what its child has come to: that it died
+        before it began, or that the call is done.
+        """
+        until = time.monotonic() + DECODE_SECONDS + START_SECONDS
+        first, astray = self.arena.pid, 0.0
+        while time.monotonic() < until:
+            if wait([future], _LOOK_SECONDS).done:
+                return True
+            first = first or self.arena.pid
+            lost = self.arena.done or (self.arena.position is None and not _lives(first))
+            astray = astray + _LOOK_SECONDS if lost else 0.0
+            if astray > _ASTRAY_SECONDS:
+                raise RuntimeError
+        return False
 
     def end(self, arena: Arena | None = None) -> None:
         """End the child and its pool; the next call has new ones, with `arena` if it is given."""
@@ -155,6 +185,9 @@ def borrowed_child() -> Iterator[Child]:
 
 _STARTS = 5
 """A child may be killed before it gets its work, by a system that is short of memory."""
+_LOOK_SECONDS = 0.25
+_ASTRAY_SECONDS = 5.0
+"""In which a pool whose child died has another, and an answer has come through the pipe."""
 _TOO_SLOW = f"took longer than {DECODE_SECONDS:g} s"
 
 _free: queue.LifoQueue[Child | None]
@@ -177,6 +210,15 @@ def _pool_of(arena: Arena) -> ProcessPool:
     return ProcessPool(max_workers=1, initializer=_settle, initargs=(arena,), context=CONTEXT)
 
 
+def _lives(pid: int) -> bool:
+    """Of a child; True where there is none yet."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def _cause(exit_code: int) -> str:
     """What ended a child, in words."""
     if exit_code == -signal.SIGALRM:
@@ -195,6 +237,7 @@ def _each(work: Work, pieces: Sequence[Any]) -> list[Any]:
     for position, piece in enumerate(pieces):
         _settled.position = position
         answers.append(work(_settled, piece))
+    _settled.done = True
     signal.setitimer(signal.ITIMER_REAL, 0)
     return answers
 

@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+
+class Ambush:
+    """Ends the first process that is sent it, before that knows what it was sent."""
+
+    def __init__(self, sprung: Path) -> None:
+        self.sprung = sprung
+
+    def __reduce__(self) -> Any:
+        return _received, (self.sprung,)
+
+
+def _received(sprung: Path) -> None:
+    if not sprung.exists():
+        sprung.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def deed(data: bytes, source: str, about: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -18,7 +19,8 @@ import imagecodecs
 import numpy as np
 import psutil
 import pytest
-from deeds import deed
+from deeds import Ambush, deed
+from pebble.pool.base_pool import PoolStatus
 from pydicom import dcmread
 from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import JPEGLosslessSV1, RLELossless
@@ -26,6 +28,7 @@ from pydicom.uid import JPEGLosslessSV1, RLELossless
 from lumbar.errors import DecodeError, InputError
 from lumbar.imaging import Study, read_uploaded
 from lumbar.imaging.child import ARENA_BYTES, borrowed_child
+from lumbar.imaging.limits import DECODE_SECONDS
 from lumbar.imaging.pieces import Piece, answers
 from lumbar.imaging.png import encode_png
 from lumbar.phantom.syntaxes import file_bytes, transcoded
@@ -136,6 +139,27 @@ def test_a_child_that_is_killed_between_two_requests_is_replaced_unseen() -> Non
     assert done(b"later") == [b"later"]
 
 
+def test_a_child_that_is_killed_as_it_is_handed_files_is_replaced_unseen(tmp_path: Path) -> None:
+    sprung = tmp_path / "sprung"
+    answered = list(answers(deed, [Piece("a", b"1"), Piece("b", b"2", Ambush(sprung))]))
+    assert sprung.exists()
+    assert [word for word, *_ in answered] == [b"1", b"2"]
+
+
+def test_a_pool_that_missed_its_childs_death_is_replaced_long_before_the_call_is_over() -> None:
+    done(b"started")
+    with borrowed_child() as child:
+        os.kill(child.arena.pid, signal.SIGKILL)
+        while child._pool._context.status == PoolStatus.RUNNING:
+            time.sleep(0.01)
+        child._pool._check_pool_status = lambda: None  # who asked a moment before saw it running
+    answered: list[Any] = []
+    asking = threading.Thread(target=lambda: answered.extend(done(b"next")), daemon=True)
+    asking.start()
+    asking.join(DECODE_SECONDS)
+    assert answered == [b"next"]
+
+
 def test_pictures_of_every_size_come_back_as_they_were() -> None:
     sizes = [2, 2_000_000, ARENA_BYTES // 2, 6]
     pieces = [Piece("a", b"picture", size, 4 * size) for size in sizes]
@@ -225,7 +249,9 @@ SCRIPT = """
 import sys, time
 sys.path.insert(0, {here!r})
 print("once")
-from deeds import deed
+from deeds import Ambush, deed
+from pebble.pool.base_pool import PoolStatus
+from lumbar.imaging.limits import DECODE_SECONDS
 from lumbar.imaging.pieces import Piece, answers
 print(next(iter(answers(deed, [Piece("a", b"print")])))[1], flush=True)
 import multiprocessing
@@ -319,7 +345,8 @@ def test_a_study_of_more_pixels_than_memory_is_refused_before_it_is_decoded(
 
 
 CODEC = """
-from deeds import deed
+from deeds import Ambush, deed
+from pebble.pool.base_pool import PoolStatus
 
 def jpeg8_decode(frame, **options):
     for word in (b"abort", b"hang", b"spin", b"fill"):

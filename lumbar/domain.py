@@ -15,6 +15,7 @@ from enum import IntEnum, StrEnum
 
 __all__ = [
     "CELLS",
+    "MIDDLE_UNKNOWN",
     "SEVERITY_WEIGHTS",
     "Basis",
     "Cell",
@@ -229,6 +230,9 @@ CELLS: tuple[Cell, ...] = tuple(
     Cell(condition, level) for condition in Condition for level in Level
 )
 """All 25 cells in the order of `train.csv`'s columns."""
+
+MIDDLE_UNKNOWN = "nothing says whether it shows the middle of the canal"
+"""Ends the reason of a grade on a sagittal T2 slice that may lie beside the canal."""
 
 
 class Status(StrEnum):

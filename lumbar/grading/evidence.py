@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from lumbar.domain import Cell, Evidence, Level, Side, View
+from lumbar.domain import MIDDLE_UNKNOWN, Cell, Evidence, Family, Level, Side, View
 from lumbar.grading.crops import Crops
 from lumbar.grading.landmarks import Landmark, Unplaced
 
@@ -16,8 +16,15 @@ def place_of(cell: Cell, unplaced: Unplaced) -> tuple[Side | None, Level | None]
     return cell.condition.side, cell.level if unplaced.level_known else None
 
 
-def grounds(mark: Landmark, crops: Crops, cell: Cell, unleveled: bool = False) -> str:
-    """What a grade rests on, in words."""
+def grounds(
+    mark: Landmark,
+    crops: Crops,
+    cell: Cell,
+    *,
+    unleveled: bool = False,
+    middle_known: bool = True,
+) -> str:
+    """What a grade rests on, in words, and what is not known of it."""
     shown = Counter(list(View)[v] for v in crops.views[crops.rows == crops.cells.index(cell)])
     views = " and ".join(
         f"{count} slices of {view.description}" if count > 1 else view.description
@@ -26,6 +33,8 @@ def grounds(mark: Landmark, crops: Crops, cell: Cell, unleveled: bool = False) -
     where = "at a given point" if mark.confidence == 1 else "at the located level"
     if unleveled:
         where = "at the located point, as the mean of what the five levels would have"
+    if cell.condition.family is Family.CANAL and not middle_known:
+        where += f"; {MIDDLE_UNKNOWN}"
     return f"graded on {views} {where}"
 
 

@@ -248,7 +248,7 @@ class Grader:
             Severity(int(apply(config.rule, shares))),
             (first, second, third),
             config.basis[unplaced.family],
-            grounds(mark, crops, cell, not unplaced.level_known),
+            grounds(mark, crops, cell, unleveled=not unplaced.level_known),
             evidence_of(mark, config.crops.field_mm[mark.series.view or View.SAGITTAL_T2]),
         )
 
@@ -274,7 +274,7 @@ class Grader:
         return Finding(
             cell,
             Status.GRADED,
-            grounds(mark, crops, cell),
+            grounds(mark, crops, cell, middle_known=landmarks.middle_known),
             Severity(int(apply(config.rule, shares))),
             (first, second, third),
             basis,

@@ -89,6 +89,8 @@ class Landmarks:
     beside: Mapping[Cell, tuple[Landmark, ...]] = field(default_factory=dict)
     """Further slices of the same series that may show a cell as well as its point's does; its grade
     is read off all of them."""
+    middle_known: bool = True
+    """Whether anything says that the sagittal T2 slices hold the middle of the canal."""
     assumed_pixel_mm: float | None = None
     """Size of a pixel where spacing is unknown and no two levels are there to measure it by."""
 

@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lumbar.config import LocatorSettings
+from lumbar.domain import Level
 from lumbar.grading.heatmaps import chain, peak
 from lumbar.grading.networks import RECESS_MAPS, STRIDE
 from lumbar.grading.pictures import picture, whole_square
+from lumbar.grading.row import Row, row_of
 from lumbar.imaging.resample import Square
-from lumbar.imaging.study import Series
+from lumbar.imaging.study import Instance, Series
 
 __all__ = [
     "ROOM",
@@ -86,6 +88,15 @@ class Chain:
     def confidence(self) -> float:
         """Of all levels together."""
         return sum(confidence for _, confidence in self.spots)
+
+    def named(self, instance: Instance, least: float) -> Row:
+        """What the levels of at least that confidence, on their slice, say of their names."""
+        spots = {
+            level: spot
+            for level, (spot, sure) in zip(Level, self.spots, strict=True)
+            if sure >= least
+        }
+        return row_of({k: self.look.square.to_picture(spot) for k, spot in spots.items()}, instance)
 
 
 def look_at(

@@ -32,8 +32,9 @@ def lone_foramina(
     points: dict[Cell, Landmark] = {}
     chains = [look.chain(FORAMINAL_MAPS) for look in look_at(series, [0], heat_maps, settings)]
     for chain in look_closer(series, chains, FORAMINAL_MAPS, heat_maps, settings):
+        row = chain.named(series.instances[0], settings.min_confidence)
         for level, (spot, confidence) in zip(Level, chain.spots, strict=True):
-            if confidence >= settings.min_confidence:
+            if confidence >= settings.min_confidence and level not in row.reasons:
                 cell = Cell(Condition.LEFT_NEURAL_FORAMINAL_NARROWING, level)
                 point = chain.look.square.to_picture(spot)
                 points[cell] = Landmark.at(cell, series, chain.look.index, point, confidence)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from lumbar.domain import (
+    MIDDLE_UNKNOWN,
     Basis,
     Finding,
     LevelNumbering,
@@ -59,7 +60,7 @@ def headline(grades: StudyGrades) -> Headline:
     synthetic = [finding for finding in graded if finding.basis is not Basis.REAL]
     tone = _tone(real, synthetic)
     line = [*_counts(tone, real, synthetic), *_not_assessed(grades)]
-    lines = ["; ".join(line), *_weighed(graded), *_lone(grades.unsided)]
+    lines = ["; ".join(line), *_weighed(graded), *_lone(grades.unsided), *_beside(grades)]
     named = [*grades.graded(), *(one for one in grades.unsided if one.level is not None)]
     if named and grades.level_numbering is LevelNumbering.UNCERTAIN:
         lines.append(NUMBERING_UNCERTAIN)
@@ -179,6 +180,14 @@ def _lone(unsided: Iterable[UnsidedFinding]) -> list[str]:
             f"nothing says which {' and '.join(unknown)} it shows"
         )
     return lines
+
+
+def _beside(grades: StudyGrades) -> list[str]:
+    """How many grades are of slices that may not show the canal's middle."""
+    findings = [one for one in grades.graded() if one.reason.endswith(MIDDLE_UNKNOWN)]
+    if not findings:
+        return []
+    return [f"{_findings(findings)} on sagittal T2: {MIDDLE_UNKNOWN}"]
 
 
 def _by_family(unsided: Iterable[UnsidedFinding]) -> list[list[UnsidedFinding]]:

@@ -13,6 +13,8 @@ from lumbar.domain import Level
 from lumbar.errors import ConfigError
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.grader import Grader
+from lumbar.grading.landmarks import Landmarks
+from lumbar.imaging.study import Study
 from lumbar.pipelines.masks import CANAL, DISC, VERTEBRA
 
 
@@ -59,3 +61,21 @@ def test_shares_are_of_all_levels_found_or_not() -> None:
     assert told[1].endswith("2 (0.500)")
     assert told[2].endswith("2 (0.500)")
     assert told[3].endswith("2 (0.500)")
+    assert told[4] == "nearest to another level's disc: 1, of these with certain numbering: 1"
+
+
+@pytest.mark.parametrize(("end", "rows"), [(None, 640), ("foot", 447), ("head", 433)])
+def test_a_picture_is_cut_between_two_discs(
+    folder: Path, bundle: Bundle, monkeypatch: pytest.MonkeyPatch, end: str | None, rows: int
+) -> None:
+    (path, discs), *_ = slices(folder)
+    grader, seen = Grader(bundle), list[int]()
+    locate = grader.locate
+
+    def watched(study: Study) -> Landmarks:
+        seen.append(study.series[0].instances[0].shape[0])
+        return locate(study)
+
+    monkeypatch.setattr(grader, "locate", watched)
+    judge(grader, path, discs, end)
+    assert seen == [rows]

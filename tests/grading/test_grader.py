@@ -13,7 +13,6 @@ from lumbar.domain import CELLS, Basis, Cell, Condition, Family, Status, StudyGr
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.grader import Grader
 from lumbar.grading.landmarks import Landmarks
-from lumbar.grading.locate import _middle
 from lumbar.imaging.read import read_study
 from lumbar.imaging.study import Study
 from lumbar.phantom import PhantomStudy, make_study
@@ -123,15 +122,3 @@ def test_a_family_that_was_not_trained_is_not_graded(
     grades = Grader(replace(bundle, config=config)).grade_at(*located)
     graded = {finding.cell.condition.family for finding in grades.graded()}
     assert graded == {Family.FORAMINAL}
-
-
-@pytest.mark.parametrize(
-    ("slices", "searched"), [(1, [0]), (4, [0, 1, 2, 3]), (13, [4, 5, 6, 7, 8])]
-)
-def test_the_canal_is_searched_on_the_middle_slices(slices: int, searched: list[int]) -> None:
-    assert list(_middle(slices)) == searched
-
-
-@pytest.mark.parametrize("slices", range(1, 30))
-def test_a_mirrored_stack_has_the_same_middle(slices: int) -> None:
-    assert sorted(slices - 1 - index for index in _middle(slices)) == list(_middle(slices))

@@ -19,8 +19,8 @@ CANAL = Condition.SPINAL_CANAL_STENOSIS
 
 
 @pytest.fixture(scope="module")
-def grader(bundle: Bundle) -> Grader:
-    return Grader(bundle)
+def grader(trained_bundle: Bundle) -> Grader:
+    return Grader(trained_bundle)
 
 
 @pytest.fixture(scope="module")
@@ -177,9 +177,9 @@ def test_without_a_level_the_shares_are_the_mean_over_the_levels(
 
 
 def test_basis_real_leaves_synthetic_grades_of_a_lone_slice_out(
-    bundle: Bundle, study: Study
+    trained_bundle: Bundle, study: Study
 ) -> None:
-    grades = Grader(bundle, basis=Basis.REAL).grade(of(lone(study, View.AXIAL_T2, 7)))
+    grades = Grader(trained_bundle, basis=Basis.REAL).grade(of(lone(study, View.AXIAL_T2, 7)))
     assert grades.unsided == ()
     assert all(finding.status is Status.NOT_ASSESSED for finding in grades.findings)
 

@@ -1,7 +1,7 @@
 """Bundles that come to the same grades of every scan, told by level.
 
-The networks are whole and random. A level's bias in the grader outweighs all that they see, so that
-a test knows what the page has to show.
+The locator is the one that ships. A level's bias in the grader, which is random, outweighs all that
+it sees, so that a test knows what the page has to show.
 """
 
 from __future__ import annotations
@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from starter_locator import starter_locator
 
-from lumbar.config import CropSettings, LocatorSettings, Recipe
+from lumbar.config import CropSettings, Recipe
 from lumbar.domain import CELLS, Family, Level, Severity
 from lumbar.grading.bundle import Bundle, write_bundle
 from lumbar.grading.calibration import Calibration
 from lumbar.grading.learn import Learned, Predictions
-from lumbar.grading.networks import GraderNet, LocatorNet
+from lumbar.grading.networks import GraderNet
 from lumbar.pipelines.selftest import make_selftest
 
 
@@ -28,8 +29,9 @@ def bundle_saying(folder: Path, said: dict[Level, Severity]) -> Bundle:
         for level in Level:
             severity = said.get(level, Severity.NORMAL_MILD)
             grader.level_bias[:, level.ordinal, severity] = 8.0
+    locator, settings = starter_locator()
     learned = Learned(
-        locator=LocatorNet().eval(),
+        locator=locator,
         grader=grader,
         calibrations=(Calibration(), Calibration(), Calibration()),
         prior=np.full((len(CELLS), 3), 1 / 3),
@@ -39,7 +41,7 @@ def bundle_saying(folder: Path, said: dict[Level, Severity]) -> Bundle:
     recipe = Recipe(
         name="said",
         crops=CropSettings(size_px=32),
-        locator=LocatorSettings(size_px=64, min_confidence=0),
+        locator=settings,
     )
     return write_bundle(
         folder / "bundle",

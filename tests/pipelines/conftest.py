@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from starter_locator import starter_locator
 
 from lumbar.config import load_recipe
 from lumbar.domain import Family
@@ -14,7 +15,7 @@ from lumbar.grading.bundle import write_bundle
 from lumbar.grading.calibration import Calibration
 from lumbar.grading.learn import Learned, Predictions
 from lumbar.grading.metrics import weighted_prior
-from lumbar.grading.networks import GraderNet, LocatorNet
+from lumbar.grading.networks import GraderNet
 from lumbar.phantom.cohort import write_cohort
 from lumbar.pipelines.session import ray_session
 
@@ -31,11 +32,12 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A bundle of the smallest recipe that has learned nothing."""
+    """A bundle of the smallest recipe whose grader has learned nothing."""
     torch.manual_seed(3)
     nothing = Predictions((), (), torch.zeros(0, 3).double().numpy(), torch.zeros(0).long().numpy())
+    locator, settings = starter_locator()
     learned = Learned(
-        locator=LocatorNet(),
+        locator=locator,
         grader=GraderNet(),
         calibrations=(Calibration(), Calibration(), Calibration()),
         prior=weighted_prior(torch.zeros(1, 25).long().numpy()),
@@ -43,7 +45,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         held_out=nothing,
     )
     folder = tmp_path_factory.mktemp("model") / "bundle"
-    write_bundle(folder, load_recipe(CI), learned, {})
+    recipe = load_recipe(CI).model_copy(update={"locator": settings})
+    write_bundle(folder, recipe, learned, {})
     return folder
 
 

@@ -1,4 +1,4 @@
-"""A bundle of random weights that passes its self-test, and a phantom study to send."""
+"""A bundle of a random grader that passes its self-test, and a phantom study to send."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 import torch
 from starlette.testclient import TestClient
+from starter_locator import starter_locator
 
-from lumbar.config import CropSettings, LocatorSettings, Recipe
+from lumbar.config import CropSettings, Recipe
 from lumbar.domain import CELLS, Family
 from lumbar.grading.bundle import Bundle, write_bundle
 from lumbar.grading.calibration import Calibration
 from lumbar.grading.learn import Learned, Predictions
-from lumbar.grading.networks import GraderNet, LocatorNet
+from lumbar.grading.networks import GraderNet
 from lumbar.pipelines.selftest import make_selftest
 from serve.api import make_api
 from serve.board import Board
@@ -33,10 +34,11 @@ ADDRESS = "http://127.0.0.1:8000"
 
 
 def random_bundle(folder: Path, seed: int = 0) -> Bundle:
-    """A bundle of random weights with a self-test that it passes."""
+    """A bundle of a random grader with a self-test that it passes."""
     torch.manual_seed(seed)
+    locator, settings = starter_locator()
     learned = Learned(
-        locator=LocatorNet().eval(),
+        locator=locator,
         grader=GraderNet().eval(),
         calibrations=(Calibration(), Calibration(1.1), Calibration(1.2)),
         prior=np.full((len(CELLS), 3), 1 / 3),
@@ -46,7 +48,7 @@ def random_bundle(folder: Path, seed: int = 0) -> Bundle:
     recipe = Recipe(
         name="random",
         crops=CropSettings(size_px=32),
-        locator=LocatorSettings(size_px=64, min_confidence=0),
+        locator=settings,
     )
     return write_bundle(
         folder,

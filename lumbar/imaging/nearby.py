@@ -54,8 +54,8 @@ def neighbours(
     """The 2 k + 1 slices around `index` in its block, the outermost repeated.
 
     A block that `others` hold the rest of goes on there: scanners store one stack in two series.
-    Without a plane, slices of one side with successive numbers are neighbours, where the series
-    tells slices of both sides and so which way the numbers run.
+    Without a plane, slices of one side with successive numbers are neighbours, up to a number that
+    is missing, where the series tells slices of both sides and so which way the numbers run.
     """
     if series.instances[index].plane is None:
         return _numbered(series, index, k)
@@ -77,11 +77,13 @@ def _numbered(series: Series, index: int, k: int) -> tuple[Instance, ...]:
     if at.side is None or at.number is None or not all(told.values()):
         return (at,) * (2 * k + 1)
     leftward = 1 if np.mean(list(told[Side.LEFT])) > np.mean(list(told[Side.RIGHT])) else -1
-    alike = {n: one for n, one in told[at.side].items() if _same_grid(one, at)}
+    alike = {n: one for n, one in told[at.side].items() if _same_grid(one, at)} | {at.number: at}
     behind, before = ([at], [at])
     for way, found in ((leftward, behind), (-leftward, before)):
-        for step in range(1, k + 1):
-            found.append(alike.get(at.number + way * step, found[-1]))
+        number = at.number
+        for _ in range(k):
+            number += way * (number + way in alike)  # a number that is missing ends the run
+            found.append(alike[number])
     return (*before[:0:-1], *behind)
 
 

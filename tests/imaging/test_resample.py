@@ -196,6 +196,14 @@ def test_without_planes_slices_of_one_side_with_successive_numbers_are_neighbour
     assert neighbours(mirrored, 1, 1) == mirrored.instances[2::-1]
 
 
+def test_without_planes_no_slice_from_beyond_a_missing_number_is_a_neighbour() -> None:
+    left, right = Side.LEFT, Side.RIGHT
+    stack = plain({3: right, 4: right, 6: right, 7: right, 11: left})
+    three, four, six, seven, _ = stack
+    assert neighbours(stack, 1, 3) == (three, three, three, four, four, four, four)
+    assert neighbours(stack, 2, 2) == (six, six, six, seven, seven)
+
+
 def test_slices_of_one_side_alone_have_no_neighbours_without_planes() -> None:
     stack = plain({3: Side.LEFT, 4: Side.LEFT})
     assert neighbours(stack, 0, 1) == (stack.instances[0],) * 3

@@ -7,6 +7,7 @@ ones as plain files do, in groups for the purpose (`frames.holder`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from pydicom.dataset import Dataset
@@ -15,6 +16,8 @@ from lumbar.imaging import attributes
 from lumbar.imaging.frames import group, holder
 
 __all__ = [
+    "acquired",
+    "acquisition_number",
     "echo_ms",
     "fat_is_saturated",
     "has_agent",
@@ -24,6 +27,7 @@ __all__ = [
     "joined",
     "no_anatomy",
     "repetition_ms",
+    "series_time",
     "weighting",
 ]
 
@@ -104,6 +108,27 @@ def fat_is_saturated(dataset: Dataset, frame: int | None) -> bool:
     return "FAT" in attributes.text(modifier, "SpectrallySelectedSuppression").upper()
 
 
+def acquisition_number(dataset: Dataset, frame: int | None) -> int | None:
+    """AcquisitionNumber; of an Enhanced MR frame FrameAcquisitionNumber (C.7.6.16.2.2)."""
+    content = group(dataset, "FrameContentSequence", frame)
+    own = attributes.integer(content, "FrameAcquisitionNumber")
+    told = holder(dataset, "AcquisitionNumber", frame)
+    return own if own is not None else attributes.integer(told, "AcquisitionNumber")
+
+
+def acquired(dataset: Dataset, frame: int | None) -> str:
+    """When a picture's acquisition began, digits that sort by time; "" where it is not told."""
+    content = group(dataset, "FrameContentSequence", frame)
+    own = _time(content, "FrameAcquisitionDateTime") or _time(dataset, "AcquisitionDateTime")
+    day = holder(dataset, "AcquisitionDate", frame)
+    return own or _moment(day, holder(dataset, "AcquisitionTime", frame), "Acquisition")
+
+
+def series_time(dataset: Dataset) -> str:
+    """When the series began, digits that sort by time; "" where it is not told."""
+    return _moment(dataset, dataset, "Series")
+
+
 def joined(dataset: Dataset, keywords: Iterable[str], frame: int | None = None) -> str:
     """The values of several text attributes with a blank between."""
     told = (attributes.text(holder(dataset, keyword, frame), keyword) for keyword in keywords)
@@ -112,6 +137,17 @@ def joined(dataset: Dataset, keywords: Iterable[str], frame: int | None = None) 
 
 def _number(dataset: Dataset, keyword: str, frame: int | None) -> float | None:
     return attributes.number(holder(dataset, keyword, frame), keyword)
+
+
+def _moment(day: Dataset, time: Dataset, of: str) -> str:
+    """Date, where there is one, and time of something; "" without a time."""
+    told = _time(time, f"{of}Time")
+    return re.sub("[^0-9]", "", attributes.text(day, f"{of}Date")) + told if told else ""
+
+
+def _time(dataset: Dataset, keyword: str) -> str:
+    """A TM or DT (PS3.5 6.2) without marks and without its offset from UTC."""
+    return re.sub(r"[+-][0-9]{4}$|[^0-9.]", "", attributes.text(dataset, keyword))
 
 
 def _words(dataset: Dataset, keyword: str, frame: int | None) -> set[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 import numpy as np
@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from lumbar.errors import InputError
 from lumbar.imaging.geometry import STACK_DIRECTIONS, Plane, axis_of, stack_direction
 from lumbar.imaging.headers import Header
-from lumbar.imaging.roles import dixon_part, is_secondary
+from lumbar.imaging.repeats import kind_of_picture, without_repeats
 from lumbar.imaging.study import SetAside
-from lumbar.imaging.words import DIXON_PARTS
 
 __all__ = [
     "GAP",
@@ -46,9 +45,10 @@ def arrange(
 ) -> tuple[tuple[Header, ...], tuple[int, ...], tuple[SetAside, ...]]:
     """Headers of one series in the order of space, their blocks, and what was set aside.
 
-    Blocks are numbered in the order of the stack (axial: head to foot). Of slices at the same
-    place one is kept. Stations side by side in one plane are blocks of their own, their slices
-    between each other's. Where some slices have a position those without one are set aside.
+    Blocks are numbered in the order of the stack (axial: head to foot). Of acquisitions of the same
+    places one is kept, and one of slices at the same place. Stations side by side in one plane are
+    blocks of their own, their slices between each other's. Where some slices have a position those
+    without one are set aside.
     """
     placed = [header for header in headers if header.plane is not None]
     if not placed:
@@ -59,15 +59,17 @@ def arrange(
         SetAside(header.source, f"no place among the series' slices: {header.plane_reason}")
         for header in sorted(lost, key=lambda header: header.source)
     ]
+    stacks = _stacks(placed)
+    once, repeats = without_repeats(_places(stacks))
+    if repeats:
+        aside += repeats
+        stacks = _stacks(once)
     blocks: list[list[Header]] = []
-    side_by_side = False
-    for parallel in _parallel(placed):
-        stations = _stations(sorted(parallel, key=partial(_along, parallel=parallel[0])))
-        side_by_side |= len(stations) > 1
-        for station in stations:
-            kept, doubles = _without_doubles(station)
-            aside += doubles
-            blocks += _split_at_gaps(kept)
+    side_by_side = any(len(stations) > 1 for stations in stacks)
+    for station in itertools.chain(*stacks):
+        kept, doubles = _without_doubles(station)
+        aside += doubles
+        blocks += _split_at_gaps(kept)
     blocks.sort(key=_block_place)
     ordered = [(header, index) for index, block in enumerate(blocks) for header in block]
     if side_by_side:
@@ -94,6 +96,27 @@ def one_patient(headers: Sequence[Header], study_id: str) -> None:
 def position_mm(header: Header, parallel: Header) -> float:
     """Millimetres along the normal of a parallel slice, in the sign in which a stack runs."""
     return round(float(_centre(header) @ stack_direction(_plane(parallel).normal)), 4)
+
+
+def _stacks(placed: Sequence[Header]) -> list[list[list[Header]]]:
+    """Headers by their normal, and of each normal by station, in the order of space."""
+    return [
+        _stations(sorted(parallel, key=partial(_along, parallel=parallel[0])))
+        for parallel in _parallel(placed)
+    ]
+
+
+def _places(stacks: Iterable[Iterable[Iterable[Header]]]) -> dict[Header, int]:
+    """Each picture's place, numbered: pictures in one plane of one station have the same."""
+    places: dict[Header, int] = {}
+    number = 0
+    for station in itertools.chain(*stacks):
+        first = None
+        for header in station:
+            if first is None or not _in_one_plane(first, header):
+                first, number = header, number + 1
+            places[header] = number
+    return places
 
 
 def _parallel(headers: Sequence[Header]) -> list[list[Header]]:
@@ -149,11 +172,9 @@ def _along(header: Header, parallel: Header) -> tuple[object, ...]:
 
 def _preference(header: Header) -> tuple[object, ...]:
     """Of several pictures of one place: Dixon's plain one, the latest echo (T2), an original, the
-    finest."""
-    finest = min(_plane(header).spacing_mm)
-    last_echo, part = -(header.echo_ms or 0.0), dixon_part(header)
-    kind = (DIXON_PARTS.index(part), last_echo, is_secondary(header))
-    return *kind, finest, header.instance_id, header.source
+    finest; of others always the one with the lower number or UID, so that they do not alternate."""
+    number = float("inf") if header.number is None else header.number
+    return *kind_of_picture(header), number, _natural(header.instance_id), header.source
 
 
 def _in_one_plane(one: Header, other: Header) -> bool:

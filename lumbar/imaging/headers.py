@@ -44,6 +44,8 @@ class Header:
     that of its issuer, which a workstation's files may lack.
     `echo_ms`, `repetition_ms`, `inversion_ms` are TE, TR, TI, `weighting` AcquisitionContrast;
     `agent`: a contrast agent was given; `no_anatomy`: by what it is diffusion-weighted or the like.
+    `acquisition` is AcquisitionNumber, `acquired` and `series_time` are when the picture and the
+    series were made, as sortable digits: for telling apart what was acquired twice.
     `frame` is the frame's index in a multi-frame file, None in a plain one.
     `aspect` and `side` are those of `Instance`: only a picture without a plane needs them.
     """
@@ -72,6 +74,9 @@ class Header:
     fat_saturated: bool = False
     agent: bool = False
     no_anatomy: str = ""
+    acquisition: int | None = None
+    acquired: str = field(default="", repr=False)
+    series_time: str = field(default="", repr=False)
     frame: int | None = None
     aspect: tuple[float, float] = (1.0, 1.0)
     side: Side | None = None
@@ -155,6 +160,9 @@ def _header(dataset: Dataset, source: str, frame: int | None) -> Header:
         fat_saturated=acquisition.fat_is_saturated(dataset, frame),
         agent=acquisition.has_agent(dataset),
         no_anatomy=acquisition.no_anatomy(dataset, frame),
+        acquisition=acquisition.acquisition_number(dataset, frame),
+        acquired=acquisition.acquired(dataset, frame),
+        series_time=acquisition.series_time(dataset),
         frame=frame,
     )
 

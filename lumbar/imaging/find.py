@@ -35,8 +35,9 @@ def find_studies(root: str | Path, *, trusted: bool = False) -> Iterator[StudyFi
     """Every study below a root, one at a time: pictures are not read, headers only where needed.
 
     `root` is an RSNA root (`train_images/` and/or `test_images/` `<study>/<series>/<n>.dcm|png`
-    with optional CSVs), one of its image folders or studies, or any folder or zip archive of
-    DICOM and PNG files however nested and named, zip archives among them. Headers of files that
+    with optional CSVs; without a CSV that names one of its studies all of these names have to be
+    numbers), one of its image folders or studies, or any folder or zip archive of DICOM and PNG
+    files however nested and named, zip archives among them. Headers of files that
     are not `trusted` are parsed in a child process. Raises FormatError where there is no such root
     or no picture in it.
     """
@@ -238,9 +239,12 @@ def _with_strays(laid: list[StudyFiles], names: Iterable[str]) -> list[StudyFile
     ]
     if not strays:
         return laid
-    grouped = {s.study_id: {one.series_id: list(one.files) for one in s.series} for s in laid}
+    numbered = {f"{k:06}": study for k, study in enumerate(laid)}  # two roots may have one id
+    grouped = {
+        k: {one.series_id: list(one.files) for one in study.series} for k, study in numbered.items()
+    }
     nearest = _nearest_studies(strays, grouped)
-    return [replace(s, set_aside=(*s.set_aside, *nearest[s.study_id])) for s in laid]
+    return [replace(s, set_aside=(*s.set_aside, *nearest[k])) for k, s in numbered.items()]
 
 
 def _nearest_studies(
@@ -248,11 +252,11 @@ def _nearest_studies(
 ) -> dict[str, list[SetAside]]:
     """study -> files set aside in the deepest folder that it shares with them."""
     home: dict[PurePosixPath, str] = {}
-    for study_id in sorted(grouped):
-        for names in grouped[study_id].values():
+    for study in sorted(grouped):
+        for names in grouped[study].values():
             for folder in {PurePosixPath(name).parent for name in names}:
                 for above in (folder, *folder.parents):
-                    home.setdefault(above, study_id)
+                    home.setdefault(above, study)
     nearest = defaultdict(list)
     for entry in aside:
         # An absolute name in an archive shares no folder with any study: the first one lists it.

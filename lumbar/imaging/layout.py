@@ -1,11 +1,15 @@
-"""The challenge's layout, where folder and file names are the identity, and its CSVs beside it."""
+"""The challenge's layout, where folder and file names are the identity, and its CSVs beside it.
+
+A folder's name alone makes no such layout: a table beside it has to name one of its studies, or
+studies, series and slices all have to be numbers. Elsewhere headers decide.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,34 +37,44 @@ _PARTS = ("train_images", "test_images")
 def laid_out_folder(path: Path) -> Iterator[StudyFiles] | None:
     """The studies of an RSNA root, of one of its image folders or study folders; else None.
 
-    `path` is absolute. Folders are listed as the studies are asked for; no picture is opened.
+    `path` is absolute. Folders are listed as the studies are asked for where a table names one of
+    them, else all at once; no picture is opened.
     """
     found = _study_folders(path)
     if found is None:
         return None
     top, folders = found
     tables = _tables_of_folder(top)
+    if not (tables.name_any(f.name for f in folders) or _is_numbered(_places_below(path, folders))):
+        return None
     return (_study_of_folder(folder, tables) for folder in folders)
 
 
-_LAYOUT = re.compile(
-    r"(?P<top>(?:.*/)?)(?:train|test)_images/"
-    r"(?P<study>[^/]+)/(?P<series>[^/]+)/[^/]+\.(?:dcm|png)",
-    re.IGNORECASE,
+_IMAGES = re.compile(
+    r"(?P<images>(?P<top>(?:.*/)?)(?:train|test)_images)/(?P<place>.+)", re.IGNORECASE
 )
+_PICTURE = re.compile(r".+\.(?:dcm|png)", re.IGNORECASE)
 
 
 def laid_out(files: Files, names: list[str]) -> list[StudyFiles]:
-    """Studies of an RSNA layout among names (an archive's); none where there is no such layout."""
-    found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    top = ""
-    for match in filter(None, map(_LAYOUT.fullmatch, names)):
-        top = match["top"]
-        found[match["study"]][match["series"]].append(match.string)
-    tables = _tables_of_files(files, names, top) if found else None
-    return (
-        [tables.study(study, files.uri, found[study]) for study in sorted(found)] if tables else []
-    )
+    """Studies of RSNA layouts among names (an archive's); none where one has no such layout.
+
+    Each image folder's studies are its own, with the tables beside it.
+    """
+    roots: dict[tuple[str, str], list[Place]] = defaultdict(list)
+    for match in filter(None, map(_IMAGES.fullmatch, names)):
+        roots[match["top"], match["images"]].append(tuple(match["place"].split("/")))
+    tables = {top: _tables_of_files(files, names, top) for top in {top for top, _ in roots}}
+    studies: list[StudyFiles] = []
+    for (top, images), places in sorted(roots.items()):
+        if not (tables[top].name_any(place[0] for place in places) or _is_numbered(places)):
+            return []
+        found: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+        for place in places:
+            if len(place) == 3 and _PICTURE.fullmatch(place[2]):
+                found[place[0]][place[1]].append("/".join((images, *place)))
+        studies += [tables[top].study(study, files.uri, found[study]) for study in sorted(found)]
+    return studies
 
 
 def placed_header(study: StudyFiles, series_id: str, header: Header) -> Header:
@@ -101,6 +115,11 @@ class _Tables:
     descriptions: Mapping[tuple[str, str], tuple[str, str]]
     shown: Mapping[str, tuple[ShownSlice, ...]]
 
+    def name_any(self, studies: Iterable[str]) -> bool:
+        """Whether a table has a row of one of these studies."""
+        named = {study for study, _ in self.descriptions} | self.shown.keys()
+        return not named.isdisjoint(studies)
+
     def study(self, study_id: str, uri: str, series: Mapping[str, Iterable[str]]) -> StudyFiles:
         """A study of the challenge's layout, with what the tables say of it."""
         return StudyFiles(
@@ -117,6 +136,44 @@ class _Tables:
         )
 
 
+Place = tuple[str, ...]
+"""Names below an image folder: study, series, slice; more or fewer of what lies elsewhere."""
+
+_SLICE = re.compile(rf"[0-9]{{1,{MOST_DIGITS - 1}}}\.(?:dcm|png)", re.IGNORECASE)
+
+
+def _is_numbered(places: Iterable[Place]) -> bool:
+    """Whether pictures lie at `<study>/<series>/<n>.dcm|png` with numbers for all three names.
+
+    A picture beside the folders of series contradicts it; what lies deeper does not.
+    """
+    found = False
+    for place in places:
+        if len(place) < 3 and _PICTURE.fullmatch(place[-1]):
+            return False
+        if not all(name.isascii() and name.isdecimal() for name in place[:-1][:2]):
+            return False
+        if len(place) == 3:
+            if not _SLICE.fullmatch(place[2]):
+                return False
+            found = True
+    return found
+
+
+def _places_below(path: Path, folders: Sequence[Path]) -> Iterator[Place]:
+    """Names of the files in study folders, and beside them where `path` is no study folder."""
+    if path not in folders:
+        for images in {folder.parent for folder in folders}:
+            yield from ((name,) for name in _listed(images)[0])
+    for study in folders:
+        names, series = _listed(study)
+        yield from ((study.name, name) for name in names)
+        for one in series:
+            files, deeper = _listed(study / one)
+            yield from ((study.name, one, name) for name in files)
+            yield from ((study.name, one, name, "") for name in deeper)
+
+
 def _study_folders(path: Path) -> tuple[Path, list[Path]] | None:
     """The root whose CSVs count and the study folders of an RSNA layout; None for others."""
     if path.parent.name in _PARTS:
@@ -129,7 +186,8 @@ def _study_folders(path: Path) -> tuple[Path, list[Path]] | None:
 
 def _subfolders(folder: Path) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
-        return sorted((e for e in entries if e.is_dir()), key=lambda entry: entry.name)
+        shown = (e for e in entries if e.is_dir() and not e.name.startswith("."))
+        return sorted(shown, key=lambda entry: entry.name)
 
 
 def _study_of_folder(folder: Path, tables: _Tables) -> StudyFiles:
@@ -149,10 +207,11 @@ def _study_of_folder(folder: Path, tables: _Tables) -> StudyFiles:
 
 
 def _listed(folder: Path) -> tuple[list[str], list[str]]:
-    """Names of the files in a folder that are not hidden, and of its folders."""
+    """Names of the files and of the folders in a folder, without hidden ones."""
     with os.scandir(folder) as entries:
-        found = [(entry.name, entry.is_dir(), entry.is_file()) for entry in entries]
-    files = sorted(name for name, _, is_file in found if is_file and not name.startswith("."))
+        shown = [entry for entry in entries if not entry.name.startswith(".")]
+        found = [(entry.name, entry.is_dir(), entry.is_file()) for entry in shown]
+    files = sorted(name for name, _, is_file in found if is_file)
     return files, sorted(name for name, is_folder, _ in found if is_folder)
 
 

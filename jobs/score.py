@@ -24,8 +24,10 @@ Writes into --output
 A file that makes a decoder abort, hang or take all memory ends a child process and is listed. With
 --trusted, files are decoded without that child: faster, for archives that were read before.
 Label points and grades beside the images are never read. A run that was killed goes on when it is
-started again with the same --input, --bundle, --output, --basis and --precision; a folder of
-another run is refused.
+started again with the same --input, --bundle, --output, --basis and --precision. The folder of
+another run is refused, with what differs: the bundle, lumbar's version or its code, or the studies
+(names of files, their sizes, a sample of each one's bytes, what tables say of them). Data may be
+moved and copied meanwhile: paths and times of files do not count.
 --input may also be a manifest that jobs/index.py wrote.
 
 examples:

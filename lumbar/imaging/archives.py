@@ -147,6 +147,10 @@ class ZipFiles:
         """
         return sorted(self._members)
 
+    def sums(self) -> dict[str, str]:
+        """Each member's size and CRC-32 by the archive's directory; nothing is unpacked."""
+        return {name: f"{one.file_size} {one.CRC:08x}" for name, one in self._members.items()}
+
     def open(self, name: str) -> BinaryIO:
         """A stream of one member's bytes."""
         return io.BytesIO(self.read(name))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from lumbar.grading.bundle import write_bundle
 from lumbar.grading.learn import Learned, Predictions
 from lumbar.grading.rules import Rule, tilt
 from lumbar.pipelines.evaluate import evaluate
+from lumbar.pipelines.identity import lumbar_version
 from lumbar.pipelines.output import write_json
 from lumbar.pipelines.selftest import make_selftest
 from lumbar.reports.predictions import Predictions as Answers
@@ -163,7 +163,7 @@ def _card(recipe: Recipe, families: Sequence[Family], figures: Mapping[str, Any]
             else "Apache-2.0 (weights learned from synthetic images only)."
         ),
         "versions": {
-            "lumbar": _lumbar_version(),
+            "lumbar": lumbar_version(),
             "torch": torch.__version__,
             "python": platform.python_version(),
         },
@@ -187,10 +187,3 @@ def _kept_apart(figures: Mapping[str, Any], basis: Mapping[Family, Basis]) -> di
     if len(set(basis.values())) == 1:
         return {**figures, "families": families}
     return {"points": figures["points"], "families": families}
-
-
-def _lumbar_version() -> str:
-    try:
-        return version("lumbar")
-    except PackageNotFoundError:  # a source tree that was never installed
-        return "source"

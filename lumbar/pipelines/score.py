@@ -7,7 +7,6 @@ sorted by study at the end, `_SUCCESS.json` last. The output does not depend on 
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import time
 from collections import Counter
@@ -27,6 +26,7 @@ from lumbar.imaging.files import Files, open_files
 from lumbar.imaging.read import read_study
 from lumbar.imaging.studyfiles import StudyFiles
 from lumbar.pipelines.failures import Failure, damaged_files, write_failures
+from lumbar.pipelines.identity import code_version, studies_digest
 from lumbar.pipelines.manifest import list_studies
 from lumbar.pipelines.output import read_json, whole_file, write_json
 from lumbar.pipelines.parts import Parts, Scored
@@ -170,13 +170,26 @@ def _actors(plan: ScorePlan) -> int:
     return max(1, int(fit))
 
 
+_KEY = {
+    "bundle": "the bundle",
+    "views": "the classifier of views",
+    "lumbar": "lumbar's version or its code",
+    "studies_sha256": "the studies: their files' names or bytes, or what tables say of them",
+    "basis": "--basis",
+    "precision": "--precision",
+    "schema_version": "the form of the table",
+}
+"""What a result follows from, in words."""
+
+
 def _key(studies: Iterable[StudyFiles], bundle: Bundle, plan: ScorePlan) -> dict[str, Any]:
-    """What an output folder is the result of. Paths are no part of it, so that data may move."""
-    names = "\n".join(f"{s.study_id} {' '.join(s.files)}" for s in studies)
+    """What an output folder is the result of. Paths and times of files are no part of it, so that
+    data may move and be copied."""
     return {
         "bundle": bundle.name,
         "views": shipped_digest(),
-        "studies_sha256": hashlib.sha256(names.encode()).hexdigest()[:16],
+        "lumbar": code_version(),
+        "studies_sha256": studies_digest(studies),
         "basis": plan.basis.value if plan.basis else "any",
         "precision": plan.precision,
         "schema_version": GRADES_SCHEMA.metadata[b"schema_version"].decode(),
@@ -189,18 +202,19 @@ def _claim(output: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:
     Raises ConfigError where the folder holds another run, or something that is no run.
     """
     done, begun = read_json(output / SUCCESS), read_json(output / RUN)
-    theirs = done.get("run") if done else begun
+    theirs = done.get("run", {}) if done else begun
     if theirs == key:
         return done
     if theirs is not None:
-        changed = ", ".join(
-            f"{name} {theirs.get(name)} -> {value}"
+        changed = "; ".join(
+            f"{_KEY[name]} ({name} {theirs.get(name, 'not recorded')} -> {value})"
             for name, value in key.items()
             if theirs.get(name) != value
         )
+        state = "finished" if done else "begun"
         raise ConfigError(
-            f"{output}: holds the result of another run ({changed}); name another --output, or "
-            "remove this folder to score anew"
+            f"{output}: holds a {state} run whose grades may be others, since this differs: "
+            f"{changed}. Name another --output, or remove this folder to score anew"
         )
     if output.exists() and any(output.iterdir()):
         raise ConfigError(f"{output}: is not empty and no run of score; name another --output")

@@ -76,6 +76,18 @@ def test_the_folder_of_another_run_is_refused_with_what_differs(
         score(only, ScorePlan(bundle, scored, actors=1))
 
 
+def test_a_finished_run_is_that_of_a_copy_and_not_of_other_bytes_under_the_same_names(
+    scored: Path, damaged: Path, bundle: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(damaged, copy, copy_function=shutil.copyfile)
+    assert score(copy, ScorePlan(bundle, scored, actors=1))["finished_before"]
+    path = max(copy.rglob("*.dcm"))
+    path.write_bytes(path.read_bytes()[::-1])
+    with pytest.raises(ConfigError, match="the studies: their files' names or bytes"):
+        score(copy, ScorePlan(bundle, scored, actors=1))
+
+
 def test_seconds_are_told_by_stage(scored: Path) -> None:
     import json
 

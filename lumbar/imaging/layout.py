@@ -47,7 +47,10 @@ def laid_out_folder(path: Path) -> Iterator[StudyFiles] | None:
     tables = _tables_of_folder(top)
     if not (tables.name_any(f.name for f in folders) or _is_numbered(_places_below(path, folders))):
         return None
-    return (_study_of_folder(folder, tables) for folder in folders)
+    beside = _pictures_beside(path, folders)
+    return (
+        _study_of_folder(folder, tables, () if n else beside) for n, folder in enumerate(folders)
+    )
 
 
 _IMAGES = re.compile(
@@ -190,8 +193,16 @@ def _subfolders(folder: Path) -> list[os.DirEntry[str]]:
         return sorted(shown, key=lambda entry: entry.name)
 
 
-def _study_of_folder(folder: Path, tables: _Tables) -> StudyFiles:
+def _pictures_beside(path: Path, folders: Sequence[Path]) -> list[Path]:
+    """Pictures in a root and its image folders, outside of every study's folder."""
+    places = sorted({path, *(folder.parent for folder in folders)} if path not in folders else ())
+    return [at / name for at in places for name in _listed(at)[0] if _PICTURE.fullmatch(name)]
+
+
+def _study_of_folder(folder: Path, tables: _Tables, beside: Iterable[Path]) -> StudyFiles:
+    """A study's files; what lies `beside` the studies' folders is set aside in it."""
     names, folders = _listed(folder)
+    names += [Path(os.path.relpath(path, folder)).as_posix() for path in beside]
     stray = [SetAside(name, "lies outside a series' folder") for name in names]
     series = {}
     for name in folders:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lumbar.domain import View
@@ -14,6 +14,7 @@ from lumbar.imaging.files import Files, FolderFiles, open_files
 from lumbar.imaging.find import find_in, find_studies, series_of
 from lumbar.imaging.headers import Header
 from lumbar.imaging.look import Recognise, odd_ones_out, refuse_other_pictures, role_by_look
+from lumbar.imaging.png import A_PNG
 from lumbar.imaging.rank import Stack, rank
 from lumbar.imaging.reader import Decoded, Reader, instances, reader_of, set_aside
 from lumbar.imaging.resample import frame_of
@@ -76,6 +77,7 @@ def describe_study(
         DescribedSeries(stack.series_id, stack.role.view, stack.role.reason, len(stack.headers))
         for stack in stacks
     )
+    aside += _unseen(stack for stack in stacks if stack.role.view is None)
     return StudyDescription(study.study_id, tuple(described), (*study.set_aside, *aside, *doubles))
 
 
@@ -95,9 +97,10 @@ def read_study(
     `find_studies` yields; of the last, `files` may open the bytes in place of its address.
     Files are parsed and decoded in a child process, so that one which makes a decoder abort, hang
     or take all memory does no harm; `trusted` ones in this process, which is faster.
-    A file that cannot be decoded is set aside with the reason. `decoded` is told how many pictures
-    of how many are made; an error that it raises ends the reading. Raises
-    FormatError where there is no picture, InputError where there are several studies or patients.
+    A file that cannot be decoded is set aside with the reason, and so is a PNG that is not used.
+    `decoded` is told how many pictures of how many are made; an error that it raises ends the
+    reading. Raises FormatError where there is no picture, InputError where there are several
+    studies or patients.
     """
     if isinstance(source, StudyFiles):
         opened = files or open_files(source.uri)
@@ -149,8 +152,20 @@ def _read(
             for header, picture in zip(stack.headers, shown, strict=False)
             if isinstance(picture, InputError)
         ]
+    aside += _unseen(stack for stack in stacks if stack not in wanted)
     series.sort(key=lambda one: one.view is None)  # and else in the order that they have
     return Study(study.study_id, tuple(series), (*study.set_aside, *aside, *doubles))
+
+
+def _unseen(stacks: Iterable[Stack]) -> Iterator[SetAside]:
+    """The PNGs of series that are not used: no header of theirs says that they belong together, so
+    that the series' reason has to stand beside each."""
+    return (
+        SetAside(header.source, f"not used: {stack.role.reason}")
+        for stack in stacks
+        for header in stack.headers
+        if header.plane_reason == A_PNG
+    )
 
 
 def _series(stack: Stack, shown: Sequence[Instance | InputError], *, read: bool) -> Series:
@@ -193,11 +208,18 @@ def _stacks(
         role = _role(study, series_id, ordered, views)
         if recognise is not None and role.open_:
             role = _recognised(role, ordered[len(ordered) // 2], reader, recognise)
+        if role.view and not study.rsna_layout and len(ordered) > 1 and _are_png(ordered):
+            together = f"{len(ordered)} PNGs of one folder, taken for one patient's"
+            role = replace(role, reason=f"{role.reason}; {together}")
         stacks.append(Stack(series_id, ordered, blocks, role))
     if stacks:
         middle = stacks[0].headers[len(stacks[0].headers) // 2]
         refuse_other_pictures([stack.role for stack in stacks], middle.source)
     return rank(stacks), aside
+
+
+def _are_png(headers: Iterable[Header]) -> bool:
+    return all(header.plane_reason == A_PNG for header in headers)
 
 
 def _role(study: StudyFiles, series_id: str, headers: Sequence[Header], views: Told) -> Role:

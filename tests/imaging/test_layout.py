@@ -120,3 +120,21 @@ def test_hidden_folders_are_no_studies(found, stack_of_files) -> None:
     (study,) = found(below("train_images/77", stack_of_files()) | hidden)
     assert study.study_id == "77"
     assert [series.series_id for series in study.series] == ["1", "2", "3"]
+
+
+def test_pictures_beside_the_studies_of_a_folder_are_listed_in_the_first(
+    tmp_path: Path, stack_of_files
+) -> None:
+    files = below("train_images/77", stack_of_files()) | below("train_images/78", stack_of_files())
+    table = {"train_series_descriptions.csv": f"{TABLE}77,1,Sagittal T1\n".encode()}
+    root = write(tmp_path, files | table | {"a.png": b"x", "train_images/b.PNG": b"x"})
+    for source, names in (
+        (root, ["../../a.png", "../b.PNG"]),
+        (root / "train_images", ["../b.PNG"]),
+    ):
+        first, second = find_studies(source)
+        assert [aside.file for aside in first.set_aside] == names
+        assert {aside.reason for aside in first.set_aside} == {"lies outside a series' folder"}
+        assert not second.set_aside
+    (study,) = find_studies(root / "train_images" / "78")
+    assert not study.set_aside

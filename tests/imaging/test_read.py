@@ -262,6 +262,56 @@ def test_loose_pictures_of_another_view_are_set_aside_from_their_series(tmp_path
     assert "not recognised" in study.set_aside[0].reason
 
 
+def test_pictures_of_a_series_that_is_not_used_are_each_set_aside(tmp_path: Path) -> None:
+    """Read and described alike; pictures that were asked for are not among them."""
+    files = {f"s/{n}.png": encode_png(np.eye(99, dtype=np.uint8) * np.uint8(n)) for n in (1, 2, 3)}
+    found = _only_study(write(tmp_path, files))
+    unsure = looks_like(sagittal_t1=0.5, sagittal_t2=0.5)
+    for look, words in (
+        (unsure, "not used: orientation unknown (a PNG); its picture does not decide it"),
+        (None, "not used: orientation unknown (a PNG)"),
+    ):
+        read, described = read_study(found, recognise=look), describe_study(found, recognise=look)
+        assert [aside.file for aside in read.set_aside] == list(files)
+        assert all(aside.reason.startswith(words) for aside in read.set_aside)
+        assert not any(aside.damaged for aside in read.set_aside)
+        assert described.set_aside == read.set_aside
+    assert not read_study(found, all_series=True).set_aside
+    assert not read_study(found, views=View.SAGITTAL_T2).set_aside
+
+
+def test_a_series_of_dicom_slices_that_is_not_used_is_told_by_its_own_reason(
+    tmp_path: Path, stack_of_files
+) -> None:
+    study = read_study(write(tmp_path, stack_of_files(SeriesDescription="LOCALIZER")))
+    assert not any(series.view for series in study.series)
+    assert not study.set_aside
+
+
+def test_pngs_of_one_folder_that_are_taken_together_say_so(tmp_path: Path) -> None:
+    pictures = [encode_png(np.eye(9, dtype=np.uint8) * np.uint8(n)) for n in (1, 2)]
+    one, two = {"s/1.png": pictures[0]}, {"s/1.png": pictures[0], "s/2.png": pictures[1]}
+    said = "; 2 PNGs of one folder, taken for one patient's"
+    (lone,) = read_study(write(tmp_path / "one", one), views=View.SAGITTAL_T2).series
+    (both,) = read_study(write(tmp_path / "two", two), views=View.SAGITTAL_T2).series
+    assert both.reason == lone.reason + said
+    root = write(tmp_path / "rsna" / "train_images" / "7", two | {"9/1.png": pictures[0]})
+    root.joinpath("s").rename(root / "8")
+    for series in read_study(root, views=View.SAGITTAL_T2).series:
+        assert said not in series.reason
+
+
+def test_pngs_beside_each_other_at_the_root_are_studies_of_their_own(tmp_path: Path) -> None:
+    pictures = {f"{n}.png": encode_png(np.eye(9, dtype=np.uint8) * np.uint8(n)) for n in (1, 2)}
+    found = list(find_studies(write(tmp_path, pictures)))
+    assert [study.files for study in found] == [("1.png",), ("2.png",)]
+
+
+def _only_study(root: Path) -> StudyFiles:
+    (study,) = find_studies(root)
+    return study
+
+
 def test_a_series_that_is_no_lumbar_mr_is_of_no_use_beside_others(
     tmp_path: Path, stack_of_files
 ) -> None:

@@ -25,6 +25,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from lumbar.errors import InputError, LumbarError
+from lumbar.version import version_of
 
 __all__ = ["examine", "main"]
 
@@ -77,7 +78,7 @@ def examine() -> Part:
 
 def _system() -> Part:
     return {
-        "lumbar": _version("lumbar") or "run from source",
+        "lumbar": version_of("lumbar") or "run from source",
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.release()} {platform.machine()}",
     }
@@ -93,17 +94,10 @@ def _packages() -> dict[str, Part]:
     found: dict[str, Part] = {}
     for line in sorted(needed, key=str.lower):
         name = re.split(r"[^A-Za-z0-9._-]", line)[0]
-        version = _version(name)
+        version = version_of(name)
         wanted = re.sub(r"\s|\[.*?\]", "", line)
         found[name] = {"version": version, "install": "" if version else f"pip install '{wanted}'"}
     return found
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return ""
 
 
 def _lacks(packages: Mapping[str, Part], *names: str) -> bool:
@@ -116,9 +110,9 @@ def _transfer_syntaxes(packages: Mapping[str, Part]) -> list[Part]:
         return []
     from lumbar.imaging.codecs import CODECS, UNCOMPRESSED
 
-    own = [_syntax(syntax, "lumbar", _version("lumbar"), "") for syntax in UNCOMPRESSED]
+    own = [_syntax(syntax, "lumbar", version_of("lumbar"), "") for syntax in UNCOMPRESSED]
     return own + [
-        _syntax(syntax, codec.package, _version(codec.package), _why_not(codec))
+        _syntax(syntax, codec.package, version_of(codec.package), _why_not(codec))
         for syntax, codec in CODECS.items()
     ]
 
@@ -165,7 +159,7 @@ def _decoding_process(packages: Mapping[str, Part]) -> Part:
 def _devices(packages: Mapping[str, Part]) -> Part:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     cpu: Part = {"name": _cpu_name(), "cores": cores, "bf16": False}
-    engines = {name: _version(name) for name in ("onnxruntime", "openvino", "torch")}
+    engines = {name: version_of(name) for name in ("onnxruntime", "openvino", "torch")}
     if _lacks(packages, "torch"):
         return {"cpu": cpu, "gpus": [], "engines": engines}
     import torch
@@ -202,7 +196,7 @@ def _ray(packages: Mapping[str, Part]) -> Part:
     """Whether the cluster of RAY_ADDRESS accepts a connection; none is joined or started."""
     address = os.environ.get("RAY_ADDRESS", "")
     found: Part = {"version": "", "address": address, "reachable": None}
-    found["version"] = "" if _lacks(packages, "ray") else _version("ray")
+    found["version"] = "" if _lacks(packages, "ray") else version_of("ray")
     try:
         place = urlsplit(address if "//" in address else f"//{address}")
         host, port = place.hostname, place.port

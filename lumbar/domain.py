@@ -92,17 +92,6 @@ class View(StrEnum):
             View.AXIAL_T2: "Axial T2",
         }[self]
 
-    @classmethod
-    def from_description(cls, description: str) -> View:
-        """View spelled as in `train_series_descriptions.csv`; ValueError for any other words."""
-        for view in cls:
-            if view.description == description:
-                return view
-        raise ValueError(
-            f"unknown series description {description!r}: "
-            f"expected {', '.join(v.description for v in cls)}"
-        )
-
 
 class Family(StrEnum):
     """A finding's kind regardless of side; one set of weights serves both sides of a family."""

@@ -66,7 +66,7 @@ class BundleConfig(BaseModel):
     basis: Mapping[Family, Basis]
     """Only families that were trained; no other is graded."""
     prior: list[list[float]]
-    """Weighted share of the three grades in the training part, `[25][3]`."""
+    """Weighted share of the three grades among all but the held-out patients, `[25][3]`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ class Bundle:
 
     @property
     def prior(self) -> NDArray[np.float64]:
-        """Weighted share of the grades in the training part, `[25, 3]`."""
+        """Weighted share of the grades among all but the held-out patients, `[25, 3]`."""
         return np.asarray(self.config.prior)
 
     @property

@@ -12,7 +12,6 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Literal, cast, get_args
 
 import numpy as np
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 from lumbar.errors import ConfigError
 from lumbar.grading.engine_file import Part, onnx_bytes
 from lumbar.grading.fit import autocast
+from lumbar.version import version_of
 
 __all__ = [
     "ENGINES",
@@ -76,7 +76,7 @@ class Engine:
 
 def engine_versions() -> dict[str, str]:
     """The engines of this machine and their versions; "" where one is not installed."""
-    return {name: _version(name) for name in ENGINES}
+    return {name: version_of(name) for name in ENGINES}
 
 
 def engine_wish(wish: str) -> EngineName:
@@ -99,7 +99,7 @@ def engine_of(part: Part, wish: str, device: torch.device, bf16: bool) -> Engine
         return _build(chosen, part, bf16, "")
     failed: list[str] = []
     for name in ENGINES[:-1]:
-        if not _version(name) or (bf16 and name == "onnxruntime"):
+        if not version_of(name) or (bf16 and name == "onnxruntime"):
             continue
         try:
             return _build(name, part, bf16, "; ".join(failed))
@@ -113,13 +113,13 @@ def engine_of(part: Part, wish: str, device: torch.device, bf16: bool) -> Engine
 def _build(name: str, part: Part, bf16: bool, note: str) -> Engine:
     if name == "torch":
         return torch_engine(part, torch.device("cpu"), bf16, note)
-    if not _version(name):
+    if not version_of(name):
         raise ConfigError(f"engine {name}: not installed; {_INSTALL[name]}, or engine auto")
     if bf16 and name == "onnxruntime":
         raise ConfigError("engine onnxruntime: has no bf16 on CPUs; take openvino, torch or fp32")
     run = _openvino(part, bf16) if name == "openvino" else _onnxruntime(part)
     precision = "bf16" if bf16 else "fp32"
-    return Engine(name, _version(name), precision, torch.get_num_threads(), note, run)
+    return Engine(name, version_of(name), precision, torch.get_num_threads(), note, run)
 
 
 def _onnxruntime(part: Part) -> Run:
@@ -178,10 +178,3 @@ _INSTALL: Mapping[str, str] = {
     "onnxruntime": "pip install onnxruntime",
     "openvino": "pip install 'lumbar[openvino]'",
 }
-
-
-def _version(name: str) -> str:
-    try:
-        return metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return ""

@@ -21,7 +21,7 @@ from lumbar.grading.locate_task import LocateTask
 from lumbar.grading.metrics import weighted_prior
 from lumbar.grading.store import CropStore, Part, PictureStore, part_of
 
-__all__ = ["Learned", "Predictions", "fit_grader", "fit_locator", "held_out", "learn"]
+__all__ = ["Learned", "Predictions", "fit_grader", "fit_locator", "held_out"]
 
 OnEpoch = Callable[[Record, Callable[[], dict[str, Any]]], None]
 
@@ -59,21 +59,6 @@ class Learned:
     held_out: Predictions
     hog: HogReading | None = None
     """The second reading of foramina, where the recipe has it."""
-
-
-def learn(
-    recipe: Recipe,
-    crops: CropStore,
-    pictures: PictureStore | None,
-    place: Place,
-    on_epoch: OnEpoch,
-) -> Learned:
-    """Train locator (where the recipe has one) and grader, calibrate, predict the held-out fold."""
-    locator = None
-    if recipe.locator is not None and pictures is not None:
-        locator = fit_locator(recipe, pictures, place, on_epoch)
-    grader = fit_grader(recipe, crops, place, on_epoch)
-    return finish(recipe, crops, locator, grader, place)
 
 
 def fit_locator(

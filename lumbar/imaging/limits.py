@@ -5,6 +5,7 @@ from __future__ import annotations
 __all__ = [
     "DECODE_SECONDS",
     "MAX_FILE_BYTES",
+    "MAX_SIDE",
     "MAX_STUDY_PIXELS",
     "MEMORY_BYTES",
     "PATIENCE_SECONDS",
@@ -20,6 +21,8 @@ MEMORY_BYTES = 3 * 2**30
 data set, its pictures, and their copies on the way."""
 MAX_FILE_BYTES = MEMORY_BYTES // 4
 """Of a file that goes to a child, which holds it, its data set and its pictures at once."""
+MAX_SIDE = 8192
+"""Rows or columns beyond this are refused before anything is allocated."""
 MAX_STUDY_PIXELS = 2**30
 """4 GiB as float32, twice the largest studies: well packed pictures could otherwise fill any memory
 from few bytes."""

@@ -11,11 +11,9 @@ from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, Implic
 from lumbar.errors import DecodeError
 from lumbar.imaging import attributes
 from lumbar.imaging.frames import frame_count
+from lumbar.imaging.limits import MAX_SIDE
 
-__all__ = ["MAX_SIDE", "PixelFormat", "pixel_format"]
-
-MAX_SIDE = 8192
-"""Rows or columns beyond this are refused before anything is allocated."""
+__all__ = ["PixelFormat", "pixel_format"]
 
 _SAMPLES = {
     "MONOCHROME1": 1,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lumbar.errors import DecodeError, FormatError
 from lumbar.imaging.headers import Header
+from lumbar.imaging.limits import MAX_SIDE
 from lumbar.imaging.study import Instance
 from lumbar.imaging.tables import ShownSlice
 
@@ -20,8 +21,6 @@ __all__ = ["A_PNG", "decode_png", "encode_png", "is_png", "png_header", "with_ge
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 A_PNG = "a PNG"
 """Why such a picture has no place."""
-MAX_SIDE = 8192
-"""Rows or columns beyond this are refused before anything is allocated."""
 
 
 def is_png(head: bytes) -> bool:

@@ -67,11 +67,6 @@ class Series:
     def __iter__(self) -> Iterator[Instance]:
         return iter(self.instances)
 
-    @property
-    def has_geometry(self) -> bool:
-        """Whether every instance knows its plane."""
-        return all(instance.plane is not None for instance in self.instances)
-
 
 @dataclass(frozen=True, slots=True)
 class SetAside:

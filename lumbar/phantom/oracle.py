@@ -13,7 +13,7 @@ import argparse
 import csv
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,7 @@ from lumbar.phantom.readers import (
     read,
 )
 
-__all__ = ["Truth", "oracle_probabilities", "oracle_rows", "read_truth", "reader_kappas"]
+__all__ = ["Truth", "oracle_probabilities", "read_truth", "reader_kappas"]
 
 Values = NDArray[np.float64]
 
@@ -84,14 +84,6 @@ def oracle_probabilities(widths: Values) -> Values:
         grade_probabilities(widths[:, i], cell.condition.family) for i, cell in enumerate(CELLS)
     )
     return np.stack(list(parts), axis=1)
-
-
-def oracle_rows(truth: Truth) -> Iterator[Mapping[str, str | float]]:
-    """The oracle's answer in the submission's form: row_id and the three probabilities."""
-    for study_id, cells in zip(truth.study_ids, oracle_probabilities(truth.widths), strict=True):
-        for cell, shares in zip(CELLS, cells, strict=True):
-            named = {s.column: float(share) for s, share in zip(Severity, shares, strict=True)}
-            yield {"row_id": cell.row_id(study_id), **named}
 
 
 def tilted_grades(probabilities: Values) -> Grades:

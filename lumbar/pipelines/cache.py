@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from lumbar.config import Recipe
 from lumbar.errors import ConfigError
 from lumbar.grading.landmarks import Landmarks
-from lumbar.grading.store import CropStore, PictureStore
+from lumbar.grading.store import CropStore
 from lumbar.pipelines.output import read_json, write_json
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
     "check_cache",
     "point_rows",
     "read_crops",
-    "read_pictures",
     "read_table",
     "write_note",
 ]
@@ -123,10 +122,3 @@ def read_table(folder: Path, kind: str) -> pa.Table:
 def read_crops(folder: Path, recipe: Recipe) -> CropStore:
     """The cache's findings in memory."""
     return CropStore.of([read_table(folder, "crops")], recipe.crops.cached_px)
-
-
-def read_pictures(folder: Path, recipe: Recipe) -> PictureStore | None:
-    """The locator's pictures in memory; None where the recipe has no locator."""
-    if recipe.locator is None:
-        return None
-    return PictureStore.of([read_table(folder, "pictures")], recipe.locator.cached_px)

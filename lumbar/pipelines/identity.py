@@ -7,7 +7,6 @@ import json
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import lumbar
@@ -15,8 +14,9 @@ from lumbar.errors import InputError
 from lumbar.imaging.archives import ZipFiles
 from lumbar.imaging.files import open_files
 from lumbar.imaging.studyfiles import StudyFiles
+from lumbar.version import lumbar_version
 
-__all__ = ["code_version", "lumbar_version", "studies_digest"]
+__all__ = ["code_version", "studies_digest"]
 
 SAMPLE_BYTES = 4096
 """Of a file's beginning and of its middle: header and anatomy. To read all of an archive would take
@@ -27,14 +27,6 @@ DIGITS = 16
 
 _GRADES = ("domain.py", "config.py", "imaging", "grading", "pipelines/score.py")
 """The code that findings depend on."""
-
-
-def lumbar_version() -> str:
-    """The version of lumbar that is installed; `source` for a tree that never was."""
-    try:
-        return version("lumbar")
-    except PackageNotFoundError:
-        return "source"
 
 
 def code_version() -> str:

@@ -17,11 +17,11 @@ from lumbar.grading.bundle import write_bundle
 from lumbar.grading.learn import Learned, Predictions
 from lumbar.grading.rules import Rule, tilt
 from lumbar.pipelines.evaluate import evaluate
-from lumbar.pipelines.identity import lumbar_version
 from lumbar.pipelines.output import write_json
 from lumbar.pipelines.selftest import make_selftest
 from lumbar.reports.predictions import Predictions as Answers
 from lumbar.reports.submission import write_rows
+from lumbar.version import lumbar_version
 
 __all__ = ["RESULT", "held_out_figures", "write_results", "write_validation"]
 

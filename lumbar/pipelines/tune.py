@@ -17,15 +17,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import torch
 from ray import tune
 from ray.tune import Callback, ResultGrid, RunConfig, TuneConfig, Tuner
 
 from lumbar.config import Recipe
 from lumbar.errors import ConfigError
-from lumbar.grading.fit import Place, pick_precision
 from lumbar.grading.learn import finish, fit_grader
 from lumbar.pipelines.cache import check_cache, read_crops
+from lumbar.pipelines.fit_here import place_of
 from lumbar.pipelines.grid import Trial
 from lumbar.pipelines.output import whole_file
 from lumbar.pipelines.results import held_out_figures
@@ -122,9 +121,7 @@ def _fitted(trials: Sequence[Trial], recipe: Recipe, folder: Path) -> ResultGrid
 def _train(config: Mapping[str, Any], recipes: Mapping[str, Any]) -> None:
     """One trial, in its own process: an epoch a report, the held-out figures with the last."""
     recipe = Recipe.model_validate(recipes[config["trial"]])
-    torch.set_num_threads(recipe.workers.threads)
-    device = torch.device("cuda" if recipe.workers.gpu else "cpu")
-    place = Place(device=device, bf16=pick_precision(recipe.workers.precision, device))
+    place = place_of(recipe)
     crops = read_crops(recipe.cache, recipe)
     records: list[dict[str, Any]] = []
 

@@ -11,7 +11,6 @@ import uuid
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 
 import highdicom.sr as hd
 from pydicom.dataset import Dataset
@@ -27,6 +26,7 @@ from lumbar.reports.headline import headline
 from lumbar.reports.provenance import Provenance
 from lumbar.reports.source_headers import MR_IMAGE_STORAGE, SourceHeaders
 from lumbar.reports.sr_groups import Group, Item, Stamp, append_texts, group_of, items_of, region_of
+from lumbar.version import lumbar_version
 
 __all__ = ["SERIES_NUMBER", "sr_bytes", "sr_document"]
 
@@ -85,7 +85,7 @@ def sr_document(
             instance_number=1,
             manufacturer=MAKER,
             manufacturer_model_name=MAKER,
-            software_versions=_version(),
+            software_versions=lumbar_version(),
             device_serial_number=provenance.digest or provenance.name[:64],
             series_description="Lumbar findings, research use only",
             is_complete=True,
@@ -195,10 +195,3 @@ def _date(document: Dataset, when: datetime) -> None:
 def _take_over(document: Dataset, source: SourceHeaders) -> None:
     for keyword, text in source.attributes.items():
         setattr(document, keyword, text)
-
-
-def _version() -> str:
-    try:
-        return version("lumbar")
-    except PackageNotFoundError:  # a source tree that was never installed
-        return "source"

@@ -10,8 +10,8 @@ import pytest
 
 from lumbar.config import Recipe, load_recipe
 from lumbar.errors import ConfigError, FormatError
-from lumbar.grading.store import CROP_SCHEMA
-from lumbar.pipelines.cache import check_cache, read_crops, read_pictures, read_table
+from lumbar.grading.store import CROP_SCHEMA, PictureStore
+from lumbar.pipelines.cache import check_cache, read_crops, read_table
 from lumbar.pipelines.index import index
 from lumbar.pipelines.manifest import list_studies
 from lumbar.pipelines.prepare import prepare
@@ -63,8 +63,8 @@ def test_every_labelled_finding_of_a_good_study_is_in_the_cache(
 
 
 def test_the_locators_pictures_come_in_the_same_pass(cache: Path, recipe: Recipe) -> None:
-    pictures = read_pictures(cache, recipe)
-    assert pictures is not None
+    assert recipe.locator is not None
+    pictures = PictureStore.of([read_table(cache, "pictures")], recipe.locator.cached_px)
     assert set(pictures.study_ids) == set(read_crops(cache, recipe).study_ids)
 
 

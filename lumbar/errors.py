@@ -10,6 +10,7 @@ __all__ = [
     "GeometryError",
     "InputError",
     "LumbarError",
+    "ViewError",
 ]
 
 
@@ -31,6 +32,10 @@ class FormatError(InputError):
 
 class GeometryError(InputError):
     """Positions or orientations are missing or contradict each other."""
+
+
+class ViewError(InputError):
+    """A view was told and cannot be meant of exactly one series."""
 
 
 class BundleError(LumbarError):

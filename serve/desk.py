@@ -15,6 +15,7 @@ from typing import Protocol
 
 from lumbar.domain import View
 from lumbar.errors import InputError
+from lumbar.imaging.told import of_one_study
 from serve.answer import ModelAnswer
 from serve.board import Board, Ordered
 from serve.graded import Graded
@@ -125,7 +126,7 @@ class Desk:
         return jobs
 
     async def _begin(self, upload: Upload, view: View | None, owner: str) -> list[Job]:
-        studies = await self._looked_through(upload)
+        studies = await self._looked_through(upload, view)
         most = min(self._limits.queue, self._limits.jobs_a_client)
         if len(studies) > most:
             raise Refused(too_many_studies(len(studies), most))
@@ -143,12 +144,14 @@ class Desk:
             task.add_done_callback(self._forgetting(job_id))
         return jobs
 
-    async def _looked_through(self, upload: Upload) -> list[SentStudy]:
+    async def _looked_through(self, upload: Upload, view: View | None) -> list[SentStudy]:
         """The studies of an upload; its thread stops soon after nobody waits for them."""
         stop = threading.Event()
         try:
             async with asyncio.timeout(self._limits.study_s):
-                return await asyncio.to_thread(studies_sent, upload, self._limits, stop)
+                studies = await asyncio.to_thread(studies_sent, upload, self._limits, stop)
+            of_one_study(view, len(studies))
+            return studies
         except InputError as error:
             raise Refused(problem_of(error)) from None
         except TimeoutError:

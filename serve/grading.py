@@ -79,7 +79,7 @@ class GradingService:
     ) -> AsyncGenerator[Progress | Graded | Problem]:
         """How far the study has come, each time it has come further, and last what came of it.
 
-        `view` is what the sender knows of pictures that cannot tell it themselves (PNG). Raises
+        `view` is what the sender knows of the one series that cannot tell it itself (PNG). Raises
         nothing: an error that crossed to another process would be logged with its text. Work that
         has begun ends at its next step once the caller asks for no more.
         """

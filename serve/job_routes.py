@@ -37,7 +37,13 @@ Wait = Annotated[
         description="seconds, 60 where nothing is said; at most 120 are waited",
     ),
 ]
-Told = Annotated[View | None, Query(description="what pictures show that cannot say it (PNG)")]
+Told = Annotated[
+    View | None,
+    Query(
+        description="what the one series shows whose files leave that open (a lone PNG); 422, of "
+        "the request or of the job, where not exactly one series does"
+    ),
+]
 AGAIN_OR_JOB = f"{AGAIN}, or to /api/v1/jobs, where studies queue"
 GONE_S = 0.25
 """How often it is looked whether a waiting client is still there."""

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import compile_path
 
-from lumbar.errors import FormatError, InputError
+from lumbar.errors import FormatError, InputError, ViewError
 
 __all__ = ["PROBLEM_JSON", "Problem", "Refused", "problem_of", "problem_response", "too_large"]
 
@@ -84,6 +84,9 @@ def problem_of(error: InputError) -> Problem:
     if isinstance(error, FormatError):
         hint = "accepted are DICOM files, PNG pictures and zip archives of them"
         return Problem.of("wrong-format", 415, "Wrong format", str(error), hint)
+    if isinstance(error, ViewError):
+        hint = "`view` is for one picture or series whose files do not tell it, such as a PNG"
+        return Problem.of("parameter", 422, "Wrong parameter", str(error), hint)
     hint = "the detail says which file; mend or leave it out and send the study again"
     return Problem.of("unusable-input", 422, "The files cannot be used", str(error), hint)
 

@@ -21,6 +21,7 @@ from lumbar.imaging.resample import frame_of
 from lumbar.imaging.roles import Role, role_from_headers, role_named
 from lumbar.imaging.study import Instance, Series, SetAside, Study
 from lumbar.imaging.studyfiles import StudyFiles
+from lumbar.imaging.told import Told, said, told_of_one
 
 __all__ = [
     "DescribedSeries",
@@ -28,11 +29,6 @@ __all__ = [
     "describe_study",
     "read_study",
 ]
-
-Told = View | Mapping[str, View] | None
-"""What a caller knows of the views: one for the series whose files leave it open, as bare pictures
-do, or one a series id, which is believed against its files."""
-
 
 MOST_SLICES = 1000
 """Of a series: the largest lumbar volumes have a third of it, and what is put in the order of space
@@ -68,7 +64,8 @@ def describe_study(
     """Roles, reasons and slice counts from headers only.
 
     With `recognise`, one middle slice of each series that the headers leave open is decoded.
-    `trusted` as in `read_study`. Raises InputError where the files belong to several patients.
+    `trusted` as in `read_study`. Raises InputError where the files belong to several patients,
+    ViewError as `read_study`.
     """
     reader = reader_of(study, open_files(study.uri), trusted=trusted)
     headers, aside = reader.headers(pictures=False)
@@ -100,7 +97,8 @@ def read_study(
     A file that cannot be decoded is set aside with the reason, and so is a PNG that is not used.
     `decoded` is told how many pictures of how many are made; an error that it raises ends the
     reading. Raises FormatError where there is no picture, InputError where there are several
-    studies or patients.
+    studies or patients, ViewError where `views` is one view and not exactly one series leaves its
+    own open.
     """
     if isinstance(source, StudyFiles):
         opened = files or open_files(source.uri)
@@ -205,17 +203,26 @@ def _stacks(
             continue
         ordered, blocks, doubles = arrange(members)
         aside += doubles
-        role = _role(study, series_id, ordered, views)
-        if recognise is not None and role.open_:
-            role = _recognised(role, ordered[len(ordered) // 2], reader, recognise)
-        if role.view and not study.rsna_layout and len(ordered) > 1 and _are_png(ordered):
-            together = f"{len(ordered)} PNGs of one folder, taken for one patient's"
-            role = replace(role, reason=f"{role.reason}; {together}")
-        stacks.append(Stack(series_id, ordered, blocks, role))
+        stacks.append(Stack(series_id, ordered, blocks, _role(study, series_id, ordered, views)))
+    if stacks and isinstance(views, View):
+        stacks = told_of_one(stacks, views)
+    if recognise is not None:
+        stacks = [_recognised(one, reader, recognise) if one.role.open_ else one for one in stacks]
+    if not study.rsna_layout:
+        stacks = [_of_one_folder(stack) for stack in stacks]
     if stacks:
         middle = stacks[0].headers[len(stacks[0].headers) // 2]
         refuse_other_pictures([stack.role for stack in stacks], middle.source)
     return rank(stacks), aside
+
+
+def _of_one_folder(stack: Stack) -> Stack:
+    """Several PNGs say why they are one series."""
+    role = stack.role
+    if role.view is None or len(stack.headers) < 2 or not _are_png(stack.headers):
+        return stack
+    together = f"{len(stack.headers)} PNGs of one folder, taken for one patient's"
+    return replace(stack, role=replace(role, reason=f"{role.reason}; {together}"))
 
 
 def _are_png(headers: Iterable[Header]) -> bool:
@@ -224,24 +231,20 @@ def _are_png(headers: Iterable[Header]) -> bool:
 
 def _role(study: StudyFiles, series_id: str, headers: Sequence[Header], views: Told) -> Role:
     if isinstance(views, Mapping) and series_id in views:
-        return _said(views[series_id])
+        return said(views[series_id])
     named = next((s for s in study.series if s.series_id == series_id and s.description), None)
     if named is not None:
         return role_named(named.description, named.named_by)
-    role = role_from_headers(headers)
-    return _said(views) if isinstance(views, View) and views in role.open_ else role
+    return role_from_headers(headers)
 
 
-def _said(view: View) -> Role:
-    return Role(view, f"said to be {view.description} by the caller")
-
-
-def _recognised(role: Role, header: Header, reader: Reader, recognise: Recognise) -> Role:
-    """The role that a middle slice's look decides, if it decides between the open views."""
-    instance = instances(reader, [header])[0]
+def _recognised(stack: Stack, reader: Reader, recognise: Recognise) -> Stack:
+    """The stack in the role that its middle slice's look decides, if that decides between views."""
+    instance = instances(reader, [stack.headers[len(stack.headers) // 2]])[0]
     if isinstance(instance, InputError):
-        return role
-    return role_by_look(role, recognise(frame_of(instance.plane).turn(instance.pixels)))
+        return stack
+    look = recognise(frame_of(instance.plane).turn(instance.pixels))
+    return replace(stack, role=role_by_look(stack.role, look))
 
 
 def _only(studies: list[StudyFiles], where: str) -> StudyFiles:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import overload
 
-from lumbar.domain import View
 from lumbar.errors import FormatError, InputError
 from lumbar.imaging.archives import UPLOADED, ArchiveLimits, ZipFiles
 from lumbar.imaging.files import Files, JoinedFiles, MemoryFiles
@@ -17,6 +16,7 @@ from lumbar.imaging.look import Recognise
 from lumbar.imaging.read import read_study
 from lumbar.imaging.study import SetAside, Study
 from lumbar.imaging.studyfiles import StudyFiles
+from lumbar.imaging.told import Told, of_one_study
 
 __all__ = ["RefusedStudy", "UploadedStudies", "find_uploaded", "read_uploaded"]
 
@@ -56,7 +56,7 @@ def read_uploaded(
     uploads: Mapping[str, bytes],
     *,
     recognise: Recognise | None = None,
-    views: View | Mapping[str, View] | None = None,
+    views: Told = None,
     all_series: bool = False,
     trusted: bool = False,
 ) -> UploadedStudies:
@@ -64,7 +64,8 @@ def read_uploaded(
 
     A study that is refused (two patients under one id, pictures that are no lumbar MR) stands in
     `refused` and the others are read all the same; where not one can be read its InputError is
-    raised. `trusted` as in `read_study`. Raises as `find_uploaded` does. To read one study after
+    raised. `trusted` as in `read_study`. Raises as `find_uploaded` does, and ViewError where
+    `views` is one view and there are several studies. To read one study after
     the other, each with its own outcome, call `find_uploaded` and `read_study(study, files=files)`.
     """
     read = partial(
@@ -72,7 +73,9 @@ def read_uploaded(
     )
     studies: list[Study] = []
     refused: list[RefusedStudy] = []
-    for study, files in find_uploaded(uploads, trusted=trusted):
+    found = find_uploaded(uploads, trusted=trusted)
+    of_one_study(views, len(found))
+    for study, files in found:
         try:
             studies.append(read(study, files=files))
         except InputError as error:

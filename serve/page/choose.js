@@ -5,7 +5,7 @@ import { ofDrop, ofInput, sortFiles } from "./formats.js";
 import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 import { bytesWords, count } from "./words.js";
 
-const NOTHING = { sent: [], left: [], bytes: 0, kinds: [] };
+const NOTHING = { sent: [], left: [], bytes: 0, kinds: [], untold: false };
 const LISTED = 5;
 
 export function Choose({ send }) {
@@ -40,9 +40,9 @@ export function Choose({ send }) {
     </p>
     <${DropField} take=${take} chosen=${ready}>
       <div role="status">${said || html`<${Chosen} ...${{ choice, clear }} />`}</div>
-      ${choice.kinds.includes("PNG") && html`<${ViewField} ...${{ view, setView }} />`}
+      ${choice.untold && html`<${ViewField} ...${{ view, setView }} />`}
       <p class="row end">
-        <button class="button primary big" disabled=${!ready} onClick=${() => send(choice, choice.kinds.includes("PNG") ? view : "")}>
+        <button class="button primary big" disabled=${!ready} onClick=${() => send(choice, choice.untold ? view : "")}>
           Upload
         </button>
       </p>
@@ -125,6 +125,6 @@ function ViewField({ view, setView }) {
       <option value="sagittal_t2">Sagittal T2/STIR</option>
       <option value="axial_t2">Axial T2</option>
     </select>
-    <small class="soft">A picture has no header that says it. Say it if you know.</small>
+    <small class="soft">A picture has no header that says it. Say it if you know, and if all that you send shows the same.</small>
   </label>`;
 }

@@ -40,7 +40,8 @@ function isBareDicom(head) {
 
 /**
  * Sort chosen files into what can be sent and what is left out, with the reason in words.
- * `files` are {file, path}; gives {sent, left, bytes, kinds}.
+ * `files` are {file, path}; gives {sent, left, bytes, kinds, untold}: whether all of it is one series
+ * whose files do not tell what it shows, PNGs in one folder.
  */
 export async function sortFiles(files) {
   const formats = [];
@@ -56,8 +57,11 @@ export async function sortFiles(files) {
     left: entries.filter((entry) => !(entry.format in ACCEPTED || beside(entry))),
     bytes: pictures.reduce((sum, { file }) => sum + file.size, 0),
     kinds: [...new Set(pictures.map(({ format }) => ACCEPTED[format]))],
+    untold: pictures.every(({ format }) => format === "png") && new Set(pictures.map(folderOf)).size === 1,
   };
 }
+
+const folderOf = ({ path }) => path.slice(0, path.lastIndexOf("/") + 1);
 
 /** The files of an `<input>`, under their path where a folder was chosen. */
 export const ofInput = (input) =>

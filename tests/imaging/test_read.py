@@ -346,21 +346,6 @@ def test_a_stray_file_with_an_absolute_name_is_listed_and_breaks_nothing(stack_o
     assert "/abs/note.txt" in [entry.file for entry in study.set_aside]
 
 
-def test_one_view_told_is_of_pictures_that_cannot_say_it(stack_of_files, open_series: Path) -> None:
-    """Who sends a study and a PNG, and says what the PNG shows, has not said it of the study."""
-    files = stack_of_files() | {"upload/1.png": encode_png(np.eye(99, dtype=np.uint8))}
-    plain = {s.series_id: s.view for one in read_uploaded(stack_of_files()) for s in one.series}
-    told = read_uploaded(files, views=View.SAGITTAL_T1)
-    seen = {s.series_id: s.view for one in told for s in one.series}
-    assert {key: seen.pop(key) for key in plain} == plain
-    assert list(seen.values()) == [View.SAGITTAL_T1]
-    assert read_study(open_series, views=View.SAGITTAL_T1).series[0].view is View.SAGITTAL_T1
-    assert read_study(open_series, views=View.AXIAL_T2, all_series=True).series[0].view is None
-    (series,) = read_study(open_series, all_series=True).series
-    by_id = {series.series_id: View.AXIAL_T2}
-    assert read_study(open_series, views=by_id).series[0].view is View.AXIAL_T2
-
-
 def test_a_series_of_which_nothing_can_be_decoded_leaves_its_place_to_the_next(
     tmp_path: Path, stack_of_files
 ) -> None:

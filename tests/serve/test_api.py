@@ -181,18 +181,6 @@ def test_a_png_whose_view_is_told_is_graded(client: TestClient, example: Example
     assert [f["status"] for f in canal] == ["graded"] * 5
 
 
-def test_a_view_that_is_told_of_a_png_is_not_believed_of_dicom(
-    client: TestClient, example: Example
-) -> None:
-    """Else an axial stack would be graded as the T1 slices that somebody sent beside it."""
-    study = sent(("study.zip", example.archive.read_bytes()))
-    plain, told = (
-        client.post(f"{GRADE}{query}", files=study).json() for query in ("", "?view=sagittal_t1")
-    )
-    assert [s["view"] for s in told["series"]] == [s["view"] for s in plain["series"]]
-    assert told["findings"] == plain["findings"]
-
-
 def test_pngs_without_folders_are_one_study(client: TestClient, example: Example) -> None:
     picture = example.png.read_bytes()
     with Image.open(io.BytesIO(picture)) as opened:

@@ -315,7 +315,7 @@ def test_bar_27_20_swaps_under_load_mix_and_lose_no_answer(
         with httpx.Client(base_url=address, trust_env=False, timeout=PATIENCE_S) as client:
             while not stop.is_set():
                 sent = {"file": ("slice.dcm", data)}
-                answers.append(client.post("/api/v1/grade?view=sagittal_t2", files=sent))
+                answers.append(client.post("/api/v1/grade", files=sent))
         return answers
 
     def serves(bundle: Bundle) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
@@ -42,10 +42,12 @@ class SourceHeaders:
 
     What a file lacks, or holds in a form that its value representation forbids, is absent; UIDs
     stay as they are told, illegal roots included, for they are what the study is found by.
+    `told` has the modules as each series tells them, `attributes` as all do, the first one first.
     """
 
     attributes: Mapping[str, str] = field(repr=False)
     series: Mapping[str, SourceSeries] = field(default_factory=dict)
+    told: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
 
     @property
     def study_uid(self) -> str:
@@ -56,11 +58,19 @@ class SourceHeaders:
     def of(cls, dataset: Dataset, series_id: str = "") -> SourceHeaders:
         """What one data set says; `series_id` is its series' name in `Study` where that differs."""
         uid = attributes.text(dataset, "SeriesInstanceUID")
-        told = {keyword: _text(dataset, keyword) for keyword in _ALLOWED}
-        return cls(
-            {keyword: text for keyword, text in told.items() if text},
-            {series_id or uid: SourceSeries(uid, _sop_class(dataset))} if is_uid(uid) else {},
-        )
+        values = {keyword: _text(dataset, keyword) for keyword in _ALLOWED}
+        told = {keyword: text for keyword, text in values.items() if text}
+        name = series_id or uid
+        series = {name: SourceSeries(uid, _sop_class(dataset))} if is_uid(uid) else {}
+        return cls(told, series, {name: told})
+
+    def by(self, series_ids: Iterable[str]) -> SourceHeaders:
+        """The modules as these series tell them; as all do where none of them is known.
+
+        A value that one lacks is the next one's; where two differ, the one named first counts.
+        """
+        known = [self.told[name] for name in series_ids if name in self.told]
+        return replace(self, attributes=_filled(known)) if known else self
 
 
 def source_headers(study: StudyFiles, files: Files) -> SourceHeaders | None:
@@ -72,8 +82,15 @@ def source_headers(study: StudyFiles, files: Files) -> SourceHeaders | None:
     found = [one for one in answers(_headers_in_child, pieces) if isinstance(one, SourceHeaders)]
     if not found:
         return None
-    series = {name: told for one in reversed(found) for name, told in one.series.items()}
-    return SourceHeaders(found[0].attributes, series)
+    series = {name: uids for one in reversed(found) for name, uids in one.series.items()}
+    names = dict.fromkeys(name for one in found for name in one.told)
+    told = {n: _filled(one.told[n] for one in found if n in one.told) for n in names}
+    return SourceHeaders(_filled(told.values()), series, told)
+
+
+def _filled(told: Iterable[Mapping[str, str]]) -> dict[str, str]:
+    """Each value as the first that tells it has it."""
+    return {keyword: text for one in reversed(list(told)) for keyword, text in one.items()}
 
 
 def is_uid(text: str) -> bool:

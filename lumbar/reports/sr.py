@@ -58,10 +58,13 @@ def sr_document(
 ) -> Dataset:
     """A Comprehensive SR of the 25 findings and of `unsided`; the same input gives the same UIDs.
 
-    `when` is the time of grading (now, if not told), written as this machine's local time, as the
-    times of the study are its scanner's. Raises FormatError where the study's files
-    tell no StudyInstanceUID: nothing could be found beside it then.
+    Patient and study are as the series tell them that the grades were read off, that of the first
+    finding before others (all series of the study where nothing is graded). `when` is the time of
+    grading (now, if not told), written as this machine's local time, as the times of the study are
+    its scanner's. Raises FormatError where the study's files tell no StudyInstanceUID: nothing
+    could be found beside it then.
     """
+    source = source.by(_graded_on(grades))
     if not source.study_uid:
         raise FormatError(
             "a structured report stands beside a DICOM study, and these files tell no "
@@ -99,6 +102,12 @@ def sr_document(
         _refer(document, pictures, source)
         _take_over(document, source)
     return document
+
+
+def _graded_on(grades: StudyGrades) -> Iterator[str]:
+    """The series that the grades were read off, in the order of the findings."""
+    evidence = [*(one.evidence for one in grades.findings), *(o.evidence for o in grades.unsided)]
+    return (one.series_id for one in evidence if one is not None)
 
 
 def _report(groups: Sequence[Group], provenance: Provenance) -> hd.MeasurementReport:

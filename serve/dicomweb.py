@@ -19,10 +19,19 @@ from serve.instances import Received, receive_parts, recognised
 from serve.job_routes import Room
 from serve.settings import Limits
 
-__all__ = ["CANNOT_UNDERSTAND", "OTHER_STUDY", "dicomweb_routes", "stow_answer"]
+__all__ = [
+    "CANNOT_UNDERSTAND",
+    "OTHER_INSTANCE",
+    "OTHER_STUDY",
+    "dicomweb_routes",
+    "stow_answer",
+]
 
 OTHER_STUDY, CANNOT_UNDERSTAND = 0xA900, 0xC000
 """Failure reasons (PS3.18 table I.2-2)."""
+OTHER_INSTANCE = 0x0111
+"""Duplicate SOP Instance (PS3.7 annex C), for which that table has no reason: other bytes under the
+UIDs of an instance that is kept."""
 
 ANONYMOUS = "dicomweb"
 """Whose jobs they are where there are no keys: a PACS brings no cookie."""
@@ -72,8 +81,10 @@ def dicomweb_routes(gathering: Gathering, limits: Limits, arriving: Room) -> API
                 refused[number] = CANNOT_UNDERSTAND
             elif study and one.study != study:
                 refused[number] = OTHER_STUDY
-        taken = [one for number, one in enumerate(received) if number not in refused]
-        gathering.add(request.state.owner or ANONYMOUS, taken)
+        taken = [number for number in range(len(received)) if number not in refused]
+        owner = request.state.owner or ANONYMOUS
+        for place in gathering.add(owner, [received[number] for number in taken]):
+            refused[taken[place]] = OTHER_INSTANCE
         return _response(received, refused)
 
     return routes
@@ -96,7 +107,7 @@ def stow_answer(taken: Iterable[Received], failed: Iterable[tuple[Received, int]
 def _response(received: Sequence[Received], refused: dict[int, int]) -> Response:
     answer = stow_answer(
         [one for number, one in enumerate(received) if number not in refused],
-        [(received[number], reason) for number, reason in refused.items()],
+        [(received[number], reason) for number, reason in sorted(refused.items())],
     )
     status = 200 if not refused else 409 if len(refused) == len(received) else 202
     return Response(answer.to_json(), status, media_type=DICOM_JSON)

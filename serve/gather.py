@@ -8,7 +8,7 @@ them, and their sender has to send again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -70,27 +70,49 @@ class Gathering:
         """Bytes of the studies that are arriving or wait until they are taken."""
         return sum(study.bytes for study in self._held)
 
-    def add(self, owner: str, instances: Iterable[Received]) -> None:
-        """Keep the pictures among them until their study is complete.
+    def add(self, owner: str, instances: Sequence[Received]) -> list[int]:
+        """Keep the pictures among them until their study is complete; the places of the refused.
 
-        What is no picture (a report, a PDF) needs no keeping. Raises Refused (503) where there is
-        no room for them.
+        Refused is another picture under the UIDs of one that is kept; the same one again is as
+        good as kept. What is no picture (a report, a PDF) needs no keeping. Raises Refused (503)
+        where there is no room for them.
         """
-        pictures = [one for one in instances if one.picture]
-        if self.held + sum(len(one.data) for one in pictures) > self._settings.waiting_bytes:
+        fresh: dict[tuple[str, str, str], bytes] = {}
+        others = []
+        for place, one in enumerate(instances):
+            if one.picture:
+                uids = (one.study, one.series, one.sop)
+                kept = self._kept(owner, uids) or fresh.setdefault(uids, one.data)
+                if kept != one.data:
+                    others.append(place)
+        if self.held + sum(map(len, fresh.values())) > self._settings.waiting_bytes:
             detail = f"more than {self._settings.waiting_bytes} bytes of studies wait to be graded"
             hint = "send them again after the seconds of the Retry-After header"
             raise Refused(Problem.of("busy", 503, "Busy", detail, hint))
-        for one in pictures:
-            key = (owner, one.study)
-            if key not in self._arriving:
-                self._arriving[key] = _Held()
-                self._held.add(self._arriving[key])
-                task = asyncio.create_task(self._until_graded(key))
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
-            self._arriving[key].instances[one.series, one.sop] = one.data
-            self._arriving[key].arrived.set()
+        for (study, series, sop), data in fresh.items():
+            self._study(owner, study).instances[series, sop] = data
+        for one in instances:
+            if one.picture:  # its sender is not done, whether or not it was kept already
+                self._study(owner, one.study).arrived.set()
+        if others:
+            LOGGER.warning("dicomweb instances refused: %d under the UIDs of others", len(others))
+        return others
+
+    def _kept(self, owner: str, uids: tuple[str, str, str]) -> bytes | None:
+        study, series, sop = uids
+        held = self._arriving.get((owner, study))
+        return held.instances.get((series, sop)) if held else None
+
+    def _study(self, owner: str, study: str) -> _Held:
+        """The study that is arriving, which begins with its first instance."""
+        key = (owner, study)
+        if key not in self._arriving:
+            self._arriving[key] = _Held()
+            self._held.add(self._arriving[key])
+            task = asyncio.create_task(self._until_graded(key))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        return self._arriving[key]
 
     async def drain(self) -> None:
         """Wait until all that has arrived is graded and told."""

@@ -118,6 +118,17 @@ class Board:
         self._changes.begin(row.job.id for row in rows)
         return [row.job for row in rows]
 
+    async def refuse(self, owner: str, worker: str, order: Ordered, problem: Problem) -> Job:
+        """A job that came to nothing before it began; nothing is kept where the disk is full."""
+        if (known := self._row(order.id)) is not None:
+            return known.job
+        row = self._new(order, owner, worker)
+        failed = row.job.model_copy(update={"state": State.FAILED, "problem": problem})
+        row = replace(row, job=failed)
+        with suppress(sqlite3.OperationalError):
+            self._table.add([row])
+        return row.job
+
     async def jobs(self, owner: str) -> list[Job]:
         """An owner's newest jobs, newest first."""
         await self._sweep()

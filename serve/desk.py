@@ -125,6 +125,13 @@ class Desk:
         ended.add_done_callback(lambda _: self._give_back(size))
         return jobs
 
+    async def turn_down(self, upload: Upload, study_id: str, owner: str, problem: Problem) -> Job:
+        """A failed job for a study that was refused when nobody waited to be told of it."""
+        order = Ordered(new_job_id(), study_id, len(upload.files))
+        job = await self._board.refuse(owner, self._worker, order, problem)
+        self._note(JobLine(len(upload.files), upload.bytes), problem.name, problem.status)
+        return job
+
     async def _begin(self, upload: Upload, view: View | None, owner: str) -> list[Job]:
         studies = await self._looked_through(upload, view)
         most = min(self._limits.queue, self._limits.jobs_a_client)

@@ -120,14 +120,9 @@ class Gathering:
             await asyncio.wait(set(self._tasks))
 
     async def _until_graded(self, key: tuple[str, str]) -> None:
-        owner = key[0]
         try:
             for job in await self._taken(key):
-                await self._reported(job, owner)
-        except Refused as refusal:
-            LOGGER.info(
-                "dicomweb study refused: %d %s", refusal.problem.status, refusal.problem.name
-            )
+                await self._reported(job, key[0])
         except Exception as error:
             unexpected(error)
 
@@ -137,7 +132,7 @@ class Gathering:
         try:
             data = list(study.instances.values())
             upload = name_files([(f"{n}.dcm", one) for n, one in enumerate(data, 1)])
-            return await self._jobs(upload, key[0])
+            return await self._jobs(upload, key)
         finally:
             self._held.discard(study)
 
@@ -152,33 +147,42 @@ class Gathering:
             except TimeoutError:
                 return self._arriving.pop(key)
 
-    async def _jobs(self, upload: Upload, owner: str) -> list[Job]:
-        """Its jobs; where there is no room for them, asked for again with growing patience."""
+    async def _jobs(self, upload: Upload, key: tuple[str, str]) -> list[Job]:
+        """Its jobs; where there is no room for them, asked for again with growing patience.
+
+        A study that is refused for good has no more than a failed job, which says why.
+        """
+        owner, study = key
         wait_s = self._settings.first_wait_s
         while True:
             try:
                 return await self._desk.take(upload, None, owner)
             except Refused as refusal:
-                if refusal.problem.status not in NO_ROOM:
-                    raise
+                problem = refusal.problem
+            except Exception as error:
+                problem = unexpected(error)
+            if problem.status not in NO_ROOM:
+                return [await self._desk.turn_down(upload, study, owner, problem)]
             wait_s = min(wait_s, ASK_AGAIN_S)
             await asyncio.sleep(wait_s)
             wait_s *= 2
 
     async def _reported(self, job: Job, owner: str) -> None:
         ended = await self._ended(job, owner)
+        if ended is not None and ended.problem is not None:
+            _warn("study not graded", ended.problem)
         if ended is None or ended.state is not State.DONE or self._send is None:
             return
         answer = await self._board.answer(job.id, owner)
         headers = await self._board.headers(job.id, owner)
-        if isinstance(answer, Problem) or isinstance(headers, Problem):
-            LOGGER.info("dicomweb report not made")
-            return
+        if isinstance(answer, Problem):
+            return _warn("report not made", answer)
+        if isinstance(headers, Problem):
+            return _warn("report not made", headers)
         sent = datetime.fromisoformat(ended.created)
         report = await asyncio.to_thread(written, "dcm", answer, headers, sent)
         if isinstance(report, Problem):
-            LOGGER.info("dicomweb report not made: %d %s", report.status, report.name)
-            return
+            return _warn("report not made", report)
         await self._deliver(report, self._send)
 
     async def _ended(self, job: Job, owner: str) -> Job | None:
@@ -205,3 +209,8 @@ class Gathering:
         LOGGER.error(
             "dicomweb report not stored; with API keys the sender's result.dcm still has it"
         )
+
+
+def _warn(what: str, problem: Problem) -> None:
+    """Say in the log what did not come about, and why, in words of ours."""
+    LOGGER.warning("dicomweb %s: %d %s", what, problem.status, problem.name)

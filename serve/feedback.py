@@ -1,8 +1,9 @@
-"""What readers see otherwise: a grade beside ours, kept with the study's own id and nothing else.
+"""What readers see otherwise: a grade beside ours, kept with the ids of study and job alone.
 
-Of what a caller says of one finding of a study to one bundle the last word is kept. It outlives its
-job, since it is there to learn from. `python -m serve.feedback FOLDER` writes all of it as CSV, for
-who runs the server; callers get their own at /api/v1/feedback.csv.
+Of what a caller says of one finding of a job the last word is kept: several studies may be called
+alike, as all pictures sent without a folder are. It outlives its job, since it is there to learn
+from. `python -m serve.feedback FOLDER` writes all of it as CSV, for who runs the server; callers
+get their own at /api/v1/feedback.csv.
 """
 
 from __future__ import annotations
@@ -26,10 +27,20 @@ from serve.job import utc
 __all__ = ["FeedbackTable", "Noted", "Remark", "main"]
 
 COLUMNS = ("at", "study_id", "condition", "level", "graded", "seen", "bundle")
-SCHEMA = f"CREATE TABLE IF NOT EXISTS feedback (owner TEXT NOT NULL, {', '.join(COLUMNS)})"
-ONE = "owner, study_id, condition, level, bundle"
-INDEX = f"CREATE UNIQUE INDEX IF NOT EXISTS feedback_last ON feedback ({ONE})"
-REPEATED = f"rowid NOT IN (SELECT max(rowid) FROM feedback GROUP BY {ONE})"
+EXPORTED = (*COLUMNS, "job")
+SCHEMA = f"CREATE TABLE IF NOT EXISTS feedback (owner TEXT NOT NULL, {', '.join(EXPORTED)})"
+INDEX = (
+    "CREATE UNIQUE INDEX IF NOT EXISTS feedback_last_of_job "
+    "ON feedback (owner, job, condition, level, bundle)"
+)
+BEFORE_JOBS = (
+    "DELETE FROM feedback WHERE rowid NOT IN "
+    "(SELECT max(rowid) FROM feedback GROUP BY owner, study_id, condition, level, bundle)",
+    "DROP INDEX IF EXISTS feedback_last",
+    "ALTER TABLE feedback ADD COLUMN job",
+)
+"""What makes a file of this one in which remarks were kept by study: their last words stay, of no
+job that is known."""
 
 
 class Remark(BaseModel):
@@ -62,11 +73,10 @@ class FeedbackTable:
     def __init__(self, file: Path) -> None:
         self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
         self._db.execute(SCHEMA)
-        try:
-            self._db.execute(INDEX)
-        except sqlite3.IntegrityError:  # a file from before it; its last words are kept
-            self._db.execute(f"DELETE FROM feedback WHERE {REPEATED}")
-            self._db.execute(INDEX)
+        if "job" not in [row[1] for row in self._db.execute("PRAGMA table_info(feedback)")]:
+            for step in BEFORE_JOBS:
+                self._db.execute(step)
+        self._db.execute(INDEX)
 
     def close(self) -> None:
         """Give the file back."""
@@ -81,23 +91,23 @@ class FeedbackTable:
         )
         row = (
             *(utc(time.time()), answer.study_id, remark.condition.value, remark.level.value),
-            *(graded, remark.severity, answer.bundle),
+            *(graded, remark.severity, answer.bundle, answer.job),
         )
-        marks = ",".join("?" * (len(COLUMNS) + 1))
+        marks = ",".join("?" * (len(EXPORTED) + 1))
         self._db.execute(f"INSERT OR REPLACE INTO feedback VALUES ({marks})", (owner, *row))
         return Noted(**remark.model_dump(), graded=graded)
 
     def as_csv(self, owner: str | None = None) -> str:
         """An owner's remarks, or all of them, as CSV with a head, oldest first; no formulas."""
         where, values = ("", ()) if owner is None else (" WHERE owner=?", (owner,))
-        query = f"SELECT {', '.join(COLUMNS)} FROM feedback{where} ORDER BY at"
+        query = f"SELECT {', '.join(EXPORTED)} FROM feedback{where} ORDER BY at"
         return _csv(self._db.execute(query, values))
 
 
 def _csv(rows: Iterable[tuple[Value, ...]]) -> str:
     told = io.StringIO()
     writer = csv.writer(told)
-    writer.writerow(COLUMNS)
+    writer.writerow(EXPORTED)
     writer.writerows(map(harmless, row) for row in rows)
     return told.getvalue()
 

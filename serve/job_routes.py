@@ -139,7 +139,7 @@ def job_routes(board: Board, desk: Desk, limits: Limits, arriving: Room) -> APIR
         "/jobs/{job_id}/feedback", status_code=201, responses=problems(400, 408, 413, *ENDED_BADLY)
     )
     async def remark(request: Request, job_id: str, remark: Remark) -> Noted:
-        """Say which grade a reader sees in a finding; kept with the study's own id alone."""
+        """Say which grade a reader sees in a finding; kept with the ids of study and job alone."""
         return valued(await board.remark(job_id, owner_of(request), remark))
 
     @routes.get("/feedback.csv", response_class=Response, responses=body("text/csv"))

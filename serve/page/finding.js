@@ -60,7 +60,7 @@ function Where({ finding, series, select }) {
   `;
 }
 
-/** A reader says which grade they see; it is kept with the study's id alone. */
+/** A reader says which grade they see; it is kept with the ids of study and job alone. */
 function Feedback({ id, finding }) {
   const [said, setSaid] = useState(null);
   const send = (event) => {

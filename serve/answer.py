@@ -27,8 +27,11 @@ from lumbar.domain import (
 from lumbar.imaging import Study
 from lumbar.reports.headline import headline
 from serve.job import HeadlinePart
+from serve.places import Place, places_of
 
 __all__ = ["NOTICE", "Answer", "ModelAnswer", "answer_of"]
+
+Places = Mapping[tuple[str, str], Place]
 
 NOTICE: Literal["Research use only - not a medical device"] = (
     "Research use only - not a medical device"
@@ -55,6 +58,9 @@ class EvidencePart(Part):
     view: View
     series_id: str
     instance: str
+    """As the file names it; it may repeat within a series."""
+    slice: int | None = None
+    """The slice's number in its series, from 0, as .../series counts them."""
     point_px: tuple[float, float]
     """(column, row), the centre of the first pixel = (0, 0)."""
     point_mm: tuple[float, float, float] | None
@@ -163,16 +169,17 @@ def answer_of(
     taught_by: str = "",
 ) -> Answer:
     """The answer for a study; `names` gives a file the name that it was sent under,
-    `taught_by` says what the model was trained on."""
+    `taught_by` says what the model was trained on. The grades may be of `places.told_apart`."""
     words = headline(grades)
+    places = places_of(study)
     return Answer(
         study_id=grades.study_id,
         bundle=grades.bundle,
         model=ModelPart(bundle=grades.bundle, trained_on=taught_by),
         headline=HeadlinePart(tone=words.tone.value, title=words.title, lines=words.lines),
         level_numbering=grades.level_numbering,
-        findings=tuple(map(_finding, grades.findings)),
-        unsided=tuple(map(_unsided, grades.unsided)),
+        findings=tuple(_finding(one, places) for one in grades.findings),
+        unsided=tuple(_unsided(one, places) for one in grades.unsided),
         series=tuple(
             SeriesPart(series_id=s.series_id, view=s.view, reason=s.reason, slices=len(s))
             for s in study.series
@@ -185,7 +192,7 @@ def answer_of(
     )
 
 
-def _unsided(finding: UnsidedFinding) -> UnsidedPart:
+def _unsided(finding: UnsidedFinding, places: Places) -> UnsidedPart:
     return UnsidedPart.model_validate(
         {
             "condition": finding.family.condition,
@@ -195,7 +202,7 @@ def _unsided(finding: UnsidedFinding) -> UnsidedPart:
             "probabilities": _named(finding.probabilities),
             "basis": finding.basis,
             "reason": finding.reason,
-            "evidence": _evidence(finding.evidence),
+            "evidence": _evidence(finding.evidence, places),
         }
     )
 
@@ -204,7 +211,7 @@ def _named(shares: tuple[float, float, float]) -> dict[str, float]:
     return {s.column: p for s, p in zip(Severity, shares, strict=True)}
 
 
-def _finding(finding: Finding) -> FindingPart:
+def _finding(finding: Finding, places: Places) -> FindingPart:
     shares = finding.probabilities
     return FindingPart.model_validate(
         {
@@ -215,16 +222,18 @@ def _finding(finding: Finding) -> FindingPart:
             "status": finding.status,
             "reason": finding.reason,
             "basis": finding.basis,
-            "evidence": _evidence(finding.evidence) if finding.evidence else None,
+            "evidence": _evidence(finding.evidence, places) if finding.evidence else None,
         }
     )
 
 
-def _evidence(evidence: Evidence) -> EvidencePart:
+def _evidence(evidence: Evidence, places: Places) -> EvidencePart:
+    place = places.get((evidence.series_id, evidence.instance))
     return EvidencePart(
         view=evidence.view,
         series_id=evidence.series_id,
-        instance=evidence.instance,
+        instance=place.instance if place else evidence.instance,
+        slice=place.number if place else None,
         point_px=evidence.point_px,
         point_mm=evidence.point_mm,
         field_mm=evidence.field_mm,

@@ -25,6 +25,7 @@ from serve.heat import heat_pictures, with_corners
 from serve.job import Progress
 from serve.logs import unexpected
 from serve.pictures import shown
+from serve.places import told_apart
 from serve.problems import Problem, Refused, problem_of
 from serve.sent import SentStudy, Stopped
 from serve.settings import Limits
@@ -142,11 +143,12 @@ class GradingService:
         many = sum(map(len, study.series))
         work.tell(Progress(stage="locating", decoded=many, of=many))
         began = time.perf_counter()
-        landmarks = grader.locate(study)
+        apart = told_apart(study)
+        landmarks = grader.locate(apart)
         spent = {"read": read.seconds, "locate": time.perf_counter() - began}
         located = len(landmarks.points)
         work.tell(Progress(stage="grading", decoded=many, of=many, located=located))
-        grades, maps = grader.explain_at(study, landmarks)
+        grades, maps = grader.explain_at(apart, landmarks)
         answer = answer_of(
             study,
             grades,

@@ -71,11 +71,14 @@ const DEEDS = {
   escape: (eye) => (eye.keys === "window" ? { ...eye, keys: "slices" } : { ...eye, zoom: 1, pan: [0, 0], tool: null }),
 };
 
-/** Series and slice that a finding was read off; null where the server no longer has it. */
+/**
+ * Series and slice that a finding was read off; null where the server no longer has it. Ids of slices
+ * may repeat, so the server says the slice's number; an older answer has the id alone.
+ */
 export function placeOn(series, evidence) {
   if (!evidence) return null;
   const k = series.findIndex(({ series_id: id }) => id === evidence.series_id);
-  const n = k < 0 ? -1 : series[k].instances.indexOf(evidence.instance);
+  const n = k < 0 ? -1 : (evidence.slice ?? series[k].instances.indexOf(evidence.instance));
   return n < 0 ? null : { k, n };
 }
 

@@ -1,5 +1,6 @@
 /** One slice at its true shape, what lies over it, and what the pointer does to it. */
 
+import { placeOn } from "./look.js";
 import { Overlay } from "./overlay.js";
 import { draw, useHeatmap, useSlice } from "./slices.js";
 import { html, useEffect, useLayoutEffect, useRef, useState } from "./vendor/preact-htm.js";
@@ -16,7 +17,7 @@ export function Stage({ id, one, n, eye, move, selected, select, findings }) {
   const window = eye.windows[eye.k];
   const shown = useSlice(id, one, n, window);
   const ready = shown.place === `${one.index}/${n}`;
-  const here = (finding) => finding.evidence?.series_id === one.series_id && finding.evidence.instance === one.instances[n];
+  const here = (finding) => placeOn([one], finding.evidence)?.n === n;
   const heat = useHeatmap(id, selected, eye.heat);
   const fit = fitted(one.matrices[n], box, eye);
   useLayoutEffect(() => {

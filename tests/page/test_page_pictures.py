@@ -1,18 +1,22 @@
-"""Pictures without headers: what may be said of them."""
+"""Pictures without headers: what may be said of them, and which of them is shown."""
 
 from __future__ import annotations
 
+import io
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+import numpy as np
 import pytest
-from page_deeds import button, choose
+from page_deeds import button, choose, upload
+from PIL import Image
 from playwright.sync_api import Page, expect
 from said_bundle import bundle_saying
 
 from lumbar.grading.bundle import Bundle
+from lumbar.imaging.png import encode_png
 from serve.example import Example
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -62,3 +66,20 @@ def test_a_view_that_was_said_of_an_earlier_choice_is_not_sent(opened: Page, sca
     with opened.expect_request("**/api/v1/jobs*") as request:
         button(opened, "Upload").click()
     assert request.value.url.endswith("/jobs")
+
+
+def test_of_pictures_that_are_called_alike_the_graded_one_is_shown(
+    opened: Page, scan: Example, tmp_path: Path
+) -> None:
+    empty, picture = tmp_path / "1.PNG", tmp_path / "1.png"
+    picture.write_bytes(scan.png.read_bytes())
+    with Image.open(io.BytesIO(scan.png.read_bytes())) as known:
+        empty.write_bytes(encode_png(np.zeros_like(np.asarray(known))))
+    upload(opened, empty, picture, view="sagittal_t2")
+    place = opened.get_by_role("slider", name="Slice")
+    expect(place).to_have_value("1")
+    expect(opened.locator(".overlay .point.current")).to_have_count(1)
+    expect(opened.get_by_text("slice 2 of 2").first).to_be_visible()
+    place.fill("0")
+    expect(opened.locator(".overlay .point")).to_have_count(0)
+    expect(opened.locator(".elsewhere")).to_contain_text("slice 2")

@@ -25,11 +25,12 @@ function useRoute() {
   return route;
 }
 
-function useModel() {
+/** The model that the server has, asked on each screen: it may be replaced while a page is open. */
+function useModel(route) {
   const [model, setModel] = useState(null);
   useEffect(() => {
     api.model().then(setModel, () => {}); // the screens say what fails
-  }, []);
+  }, [route]);
   return model;
 }
 
@@ -53,7 +54,8 @@ function useUpload() {
 
 function App() {
   const route = useRoute();
-  const model = useModel();
+  const model = useModel(route);
+  const [made, setMade] = useState(null);
   const [sending, send, forget] = useUpload();
   const main = useRef();
   const screen = sending ? "sending" : route;
@@ -73,9 +75,9 @@ function App() {
       <${Theme} />
     </header>
     <main id="main" tabindex="-1" ref=${main}>
-      <${Screen} key=${screen} ...${{ route, sending, send, forget }} />
+      <${Screen} key=${screen} ...${{ route, sending, send, forget, setMade }} />
     </main>
-    <${Foot} model=${model} />
+    <${Foot} ...${{ model, made }} />
   `;
 }
 
@@ -93,17 +95,17 @@ function skip(event, main) {
   main.current.focus();
 }
 
-function Screen({ route, sending, send, forget }) {
+function Screen({ route, sending, send, forget, setMade }) {
   if (sending) return html`<${Sending} ...${{ sending, send, forget }} />`;
   const ids = route.match(/^jobs\/([\w+-]+)$/)?.[1].split("+");
   if (!ids) return html`<${Choose} send=${send} />`;
-  return html`<${Study} key=${ids.join()} ids=${ids} />`;
+  return html`<${Study} key=${ids.join()} ...${{ ids, setMade }} />`;
 }
 
 /** One study: progress until it is done, then its result. Several: their progress, side by side. */
-function Study({ ids }) {
+function Study({ ids, setMade }) {
   const jobs = useJobs(ids);
-  if (ids.length === 1 && jobs[0]?.state === "done") return html`<${Result} job=${jobs[0]} />`;
+  if (ids.length === 1 && jobs[0]?.state === "done") return html`<${Result} job=${jobs[0]} setMade=${setMade} />`;
   return html`<${Progress} jobs=${jobs} />`;
 }
 
@@ -126,11 +128,17 @@ function useJobs(ids) {
   return jobs;
 }
 
-function Foot({ model }) {
+/** Below a result the model that made it, which may have been replaced since; elsewhere today's. */
+function Foot({ model, made }) {
+  const today = model && { bundle: model.bundle, trained_on: trainedOn(model.card) };
+  const named = made ?? today;
   return html`<footer class="foot">
     <p><b>${NOTICE}.</b> A grade is a model's opinion of one examination; it replaces no reader.</p>
-    ${model &&
-    html`<p>Model <code>${model.bundle}</code>, trained on ${trainedOn(model.card)}. <a href="/api/v1/model">Its card</a>.</p>`}
+    ${named &&
+    html`<p>
+      Model <code>${named.bundle}</code>, trained on ${named.trained_on}.${" "}
+      ${named.bundle === today?.bundle ? html`<a href="/api/v1/model">Its card</a>.` : today && html`The server has another one now.`}
+    </p>`}
   </footer>`;
 }
 

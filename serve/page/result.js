@@ -17,9 +17,13 @@ import { NOTICE, worstFirst } from "./words.js";
 /** The line of a headline that is a warning. */
 const UNCERTAIN = "Level numbering uncertain";
 
-/** The result of a job that is done. */
-export function Result({ job }) {
+/** The result of a job that is done; `setMade` is told the model that made it while it is shown. */
+export function Result({ job, setMade }) {
   const [loaded, setLoaded] = useState({});
+  useEffect(() => {
+    setMade(loaded.answer?.model ?? null);
+    return () => setMade(null);
+  }, [loaded.answer]);
   useEffect(() => {
     document.title = "Result - lumbar";
     Promise.all([api.answer(job.id), api.series(job.id)]).then(

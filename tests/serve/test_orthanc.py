@@ -34,6 +34,8 @@ from serve.settings import DicomwebSettings, KeepSettings, Limits
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "a-key-of-this-test"
 PATIENCE_S = 150.0
+STABLE_S, PAUSE_S, QUIET_S = 10, 6.0, 4.0
+"""A study pauses for longer than lumbar waits for more of it: Orthanc has to wait for all of it."""
 Found = TypeVar("Found")
 
 
@@ -59,6 +61,13 @@ class Loop:
     """An Orthanc that forwards to a lumbar that answers to it."""
 
     client: httpx.Client
+    lumbar: str
+
+    def jobs(self) -> list[dict[str, Any]]:
+        """What lumbar has been sent so far."""
+        head = {"Authorization": f"Bearer {KEY}"}
+        answer = httpx.get(f"{self.lumbar}/api/v1/jobs", headers=head, trust_env=False)
+        return list(answer.json()["jobs"])
 
     def send(self, data: bytes) -> None:
         assert self.client.post("/instances", content=data).status_code == 200
@@ -93,7 +102,7 @@ def orthanc_files(folder: Path, port: int, lumbar: str) -> Path:
         "LuaScripts": [str(docs / "forward.lua")],
         "HttpPort": port,
         "DicomServerEnabled": False,
-        "StableAge": 1,
+        "StableAge": STABLE_S,
         "HttpTimeout": 60,
     }
     server = settings["DicomWeb"]["Servers"]["lumbar"]
@@ -115,19 +124,20 @@ def loop(service: GradingService, tmp_path_factory: pytest.TempPathFactory) -> I
         Board(KeepSettings(folder=folder / "jobs"), Limits()),
         callers=Callers({"orthanc": hashlib.sha256(KEY.encode()).hexdigest()}),
         dicomweb=DicomwebSettings(
-            quiet_s=4, send_to=f"http://127.0.0.1:{orthanc_port}/dicom-web", first_wait_s=0.5
+            quiet_s=QUIET_S, send_to=f"http://127.0.0.1:{orthanc_port}/dicom-web", first_wait_s=0.5
         ),
     )
     server = uvicorn.Server(uvicorn.Config(api, port=port, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()
-    configuration = orthanc_files(folder, orthanc_port, f"http://127.0.0.1:{port}")
+    address = f"http://127.0.0.1:{port}"
+    configuration = orthanc_files(folder, orthanc_port, address)
     log = (folder / "orthanc.log").open("wb")
     process = subprocess.Popen([orthanc, configuration], stdout=log, stderr=log)
     client = httpx.Client(base_url=f"http://127.0.0.1:{orthanc_port}", timeout=30, trust_env=False)
     try:
         awaited(lambda: process.poll() is None and answers(client))
-        yield Loop(client)
+        yield Loop(client, address)
     finally:
         client.close()
         process.terminate()
@@ -157,8 +167,10 @@ def test_a_study_that_reaches_orthanc_has_its_report_beside_it(
     loop: Loop, study_files: Mapping[str, bytes]
 ) -> None:
     pictures = [data for name, data in study_files.items() if name.endswith(".dcm")]
-    for data in pictures:
+    for number, data in enumerate(pictures):
         loop.send(data)
+        if number in (len(pictures) // 3, 2 * len(pictures) // 3):
+            time.sleep(PAUSE_S)  # as a scanner between its series
     source = pydicom.dcmread(io.BytesIO(pictures[0]), stop_before_pixels=True)
     (found,) = awaited(lambda: loop.reports(source.StudyInstanceUID))
     report = loop.fetch(found)
@@ -171,9 +183,16 @@ def test_a_study_that_reaches_orthanc_has_its_report_beside_it(
         if part.ConceptNameCodeSequence[0].CodeMeaning == "Imaging Measurements"
     )
     assert len(measured.ContentSequence) == len(CELLS)
-    # It is stable by now, and nothing of it has been forwarded again.
-    time.sleep(8)
+    # With its report it is stable once more by now, and nothing of it has been forwarded again.
+    time.sleep(STABLE_S + QUIET_S + 2)
     assert len(loop.reports(source.StudyInstanceUID)) == 1
+    (job,) = loop.jobs()
+    assert (job["state"], job["files"]) == ("done", len(pictures))
+
+
+def test_the_files_that_are_handed_out_wait_for_a_minute() -> None:
+    settings = json.loads((ROOT / "docs" / "orthanc" / "orthanc.json").read_text(encoding="utf-8"))
+    assert settings["StableAge"] >= 60
 
 
 @pytest.mark.real

@@ -95,16 +95,20 @@ def test_the_table_has_the_majority_and_the_readers(cohort: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments",
+    ("arguments", "complaint"),
     [
-        (),
-        ("--predictions", "nowhere.csv", "--truth", "nowhere.csv", "--output", "out"),
-        ("--rule", "slanted"),
+        ("", "the following arguments are required: --predictions, --truth, --output"),
+        (
+            "--predictions nowhere.csv",
+            "argument --predictions: no such file or folder: nowhere.csv",
+        ),
+        ("--rule slanted", "argument --rule: invalid choice: 'slanted'"),
     ],
-    ids=["none", "no file", "no rule"],
 )
-def test_wrong_arguments_exit_with_2(arguments: tuple[str, ...]) -> None:
-    assert job(*arguments).returncode == 2
+def test_wrong_arguments_exit_with_2(arguments: str, complaint: str) -> None:
+    done = job(*arguments.split())
+    assert done.returncode == 2
+    assert f"evaluate: error: {complaint}" in done.stderr
 
 
 def test_a_file_that_cannot_be_used_exits_with_1_and_one_clear_line(cohort: Path) -> None:

@@ -14,11 +14,16 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def export(root: Path, output: Path) -> tuple[int, dict[str, object]]:
-    """Exit code and result of the job, run as a person runs it."""
+def run(root: Path, output: Path) -> subprocess.CompletedProcess[str]:
+    """The job, run as a person runs it."""
     command = [sys.executable, "jobs/export_png.py", "--input", str(root), "--output", str(output)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.returncode, json.loads(done.stdout.splitlines()[-1]) if done.stdout else {}
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def export(root: Path, output: Path) -> tuple[int, dict[str, object]]:
+    """Exit code and result of the job."""
+    done = run(root, output)
+    return done.returncode, json.loads(done.stdout.splitlines()[-1])
 
 
 def test_every_slice_becomes_a_png_and_no_identity_is_written(
@@ -54,7 +59,10 @@ def test_a_picture_that_cannot_be_decoded_is_listed_and_the_exit_code_says_so(
 
 
 def test_an_input_that_is_not_there_fails_with_its_name(tmp_path: Path) -> None:
-    assert export(tmp_path / "nowhere", tmp_path / "out")[0] == 2
+    done = run(tmp_path / "nowhere", tmp_path / "out")
+    assert (done.returncode, done.stdout) == (2, "")
+    complaint = f"error: argument --input: no such file or folder: {tmp_path / 'nowhere'}\n"
+    assert done.stderr.endswith(complaint)
 
 
 def test_a_study_in_two_archives_is_refused_before_anything_is_written(
@@ -67,5 +75,9 @@ def test_a_study_in_two_archives_is_refused_before_anything_is_written(
             for name in files:
                 if name.startswith(series):
                     archive.writestr(name, files[name])
-    assert export(tmp_path / "in", tmp_path / "out")[0] == 1
+    done = run(tmp_path / "in", tmp_path / "out")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"export_png.py: {tmp_path / 'in'}: study ")
+    assert "is there 2 times" in done.stderr
+    assert done.stderr.count("\n") == 1
     assert not list((tmp_path / "out").rglob("*.png"))

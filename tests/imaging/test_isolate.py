@@ -48,27 +48,27 @@ def done(*words: bytes) -> list[Any]:
     return [a if isinstance(a, InputError) else a[0] for a in answers(deed, pieces)]
 
 
-def children() -> list[psutil.Process]:
-    """The decoding processes of this one: forked by a server that is its child."""
-    servers = psutil.Process().children()
-    ours = [s for s in servers if "lumbar.imaging.isolate" in " ".join(s.cmdline())]
-    return [child for server in ours for child in server.children()]
+def kill_last() -> None:
+    """Kill the child that was at work last; the next call is its."""
+    with borrowed_child() as child:
+        os.kill(child.arena.pid, signal.SIGKILL)
 
 
 @contextmanager
-def killed(age_s: float, times: int) -> Iterator[None]:
-    """Meanwhile decoding processes are killed at that age, until so many were."""
-    over = threading.Event()
+def killed(*positions: int) -> Iterator[None]:
+    """Meanwhile the child at work is killed at each of these places among its call's files."""
+    over, left = threading.Event(), list(positions)
+    with borrowed_child() as one, borrowed_child() as other:
+        for child in (one, other):
+            child.end()  # with all that is noted of earlier calls
 
     def kill() -> None:
-        left = times
-        while left and not over.wait(0.05):
-            for child in children():
-                if time.time() - child.create_time() > age_s:
-                    child.kill()
-                    left -= 1
+        while left and not over.wait(0.01):
+            for arena in (one.arena, other.arena):
+                if left and arena.position == left[0] and not arena.done:
+                    os.kill(arena.pid, signal.SIGKILL)
+                    left.pop(0)
 
-    done(b"started")
     killer = threading.Thread(target=kill)
     killer.start()
     try:
@@ -76,6 +76,7 @@ def killed(age_s: float, times: int) -> Iterator[None]:
     finally:
         over.set()
         killer.join()
+    assert not left
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_a_file_that_takes_for_ever_is_given_up_and_the_others_are_decoded(word:
 
 
 def test_a_file_that_was_at_work_when_the_child_was_killed_is_tried_once_more() -> None:
-    with killed(age_s=0.5, times=1):
+    with killed(1):
         assert done(b"before", b"pause", b"after") == [b"before", b"pause", b"after"]
 
 
@@ -121,7 +122,7 @@ def test_files_that_go_on_ending_children_are_not_waited_for_without_end(
 
 
 def test_bar_30_a_file_whose_child_is_killed_fails_clearly_and_the_next_is_fine() -> None:
-    with killed(age_s=0.5, times=2):
+    with killed(1, 0):  # among the others, then alone
         before, lost, after = done(b"before", b"hang", b"after")
     assert str(lost).startswith("1.dcm: ended its decoder (SIGKILL)")
     assert (before, after) == (b"before", b"after")
@@ -130,11 +131,9 @@ def test_bar_30_a_file_whose_child_is_killed_fails_clearly_and_the_next_is_fine(
 
 def test_a_child_that_is_killed_between_two_requests_is_replaced_unseen() -> None:
     done(b"started")
-    for child in children():
-        child.kill()
+    kill_last()
     assert done(b"at once") == [b"at once"]
-    for child in children():
-        child.kill()
+    kill_last()
     time.sleep(0.5)
     assert done(b"later") == [b"later"]
 

@@ -41,8 +41,10 @@ def test_every_trial_keeps_the_learning_rate_constant_unless_told() -> None:
 
 
 def test_epochs_scale_down_to_one_at_least() -> None:
-    trials = load_grid(CONFIGS / "grid.yaml").trials(scale_epochs=0.004)
-    assert {t.recipe.grader.epochs for t in trials} == {1}
+    grid = load_grid(CONFIGS / "grid.yaml")
+    for scale, epochs in ((0.1, {5, 10}), (0.004, {1})):
+        trials = grid.trials(scale_epochs=scale)
+        assert {trial.recipe.grader.epochs for trial in trials} == epochs
 
 
 def test_another_base_recipe_takes_the_same_lists() -> None:

@@ -144,8 +144,10 @@ def test_a_curve_goes_down_when_the_loss_does() -> None:
 def test_any_figures_can_be_drawn(values: tuple[float, ...]) -> None:
     points = tuple((float(epoch), value) for epoch, value in enumerate(values, start=1))
     drawing = line_chart("loss", [Line("a", points, "a")])
-    places = [float(y) for y in re.findall(r'cy="([^"]+)"', drawing)]
-    assert all(0 <= y <= 190 for y in places)
+    (curve,) = re.findall(r'<polyline[^>]* points="([^"]+)"', drawing)
+    places = [tuple(map(float, place.split(","))) for place in curve.split()]
+    assert len(places) == len(values)
+    assert all(0 <= x <= 300 and 0 <= y <= 190 for x, y in places)
 
 
 def test_a_history_is_read_and_a_broken_line_named(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_an_answer_names_its_study_its_bundle_and_the_notice(
     assert answer["bundle"] == served_bundle.name
     assert answer["study_id"].startswith("2.25.")
     assert answer["notice"] == "Research use only - not a medical device"
-    assert answer["level_numbering"] in ("certain", "uncertain")
+    assert answer["level_numbering"] == "uncertain"  # random maps agree on nothing
 
 
 def test_a_grade_says_where_it_was_read_off(answer: dict[str, Any]) -> None:
@@ -186,8 +186,8 @@ def test_pngs_without_folders_are_one_study(client: TestClient, example: Example
     with Image.open(io.BytesIO(picture)) as opened:
         other = encode_png(np.roll(np.asarray(opened), 1, axis=0))
     response = client.post(GRADE, files=sent(("1.png", picture), ("2.png", other)))
-    assert [series["slices"] for series in response.json()["series"]] in ([0], [2])
     assert response.status_code == 200
+    assert [series["slices"] for series in response.json()["series"]] == [2]
 
 
 def test_what_is_no_picture_is_set_aside_by_its_name(client: TestClient, example: Example) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -24,12 +25,13 @@ from lumbar.domain import View
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.grader import Grader
 from lumbar.imaging import read_uploaded
+from lumbar.imaging.child import Child, borrowed_child
 from serve.answer import Answer, answer_of
 from serve.api import make_api
 from serve.board import Board, Ordered
 from serve.example import Example
 from serve.graded import Graded
-from serve.grading import GradingService
+from serve.grading import READERS, GradingService
 from serve.job import State, new_job_id
 from serve.sent import studies_sent
 from serve.settings import KeepSettings, Limits
@@ -237,33 +239,36 @@ def test_bar_27_a_model_swapped_under_load_never_mixes_answers(
         assert severities(answer) == expected[answer.bundle]
 
 
-def forks_decoders(process: psutil.Process) -> bool:
-    return any("lumbar.imaging.isolate" in word for word in process.cmdline())
-
-
-def kill_decoders() -> int:
-    """End every decode child of this process with SIGKILL; how many there were."""
-    killed = 0
-    servers = [one for one in psutil.Process().children() if forks_decoders(one)]
-    for server in servers:  # and no other child: a Ray of another test's may be one
-        for child in server.children(recursive=True):
-            with suppress(psutil.NoSuchProcess):
-                child.send_signal(signal.SIGKILL)
-                killed += 1
-    return killed
-
-
-def test_bar_30_a_killed_decode_child_costs_at_most_its_own_request(
-    client: TestClient, example: Example
-) -> None:
-    done(client, ("study.zip", example.archive.read_bytes()))  # so that there is a child
-    (job,) = send(client, ("study.zip", example.archive.read_bytes()))
+def kill_at_work(children: Sequence[Child]) -> None:
+    """End a decode child with SIGKILL, once one is at work."""
     until = time.monotonic() + 20
-    while not kill_decoders() and time.monotonic() < until:
-        time.sleep(0.01)
-    hurt = ended(client, job)
-    assert hurt["state"] == "done" or hurt["problem"]["hint"]
-    done(client, ("slice.dcm", example.dicom.read_bytes()))
+    while time.monotonic() < until:
+        for arena in (child.arena for child in children):
+            if arena.position is not None and not arena.done:
+                os.kill(arena.pid, signal.SIGKILL)
+                return
+        time.sleep(0.001)
+    raise AssertionError("no child was seen at work")
+
+
+def test_bar_30_a_killed_decode_child_costs_not_even_its_own_request(
+    client: TestClient, service: GradingService, example: Example
+) -> None:
+    unhurt = done(client, ("study.zip", example.archive.read_bytes()))
+    with borrowed_child() as one, borrowed_child() as other:
+        children = one, other
+        for child in children:
+            child.end()  # with all that is noted of earlier calls
+    free = threading.Event()
+    for _ in range(READERS):  # decoding waits until this test looks
+        service._readers.submit(free.wait, 60)
+    (job,) = send(client, ("study.zip", example.archive.read_bytes()))
+    free.set()
+    kill_at_work(children)
+    assert ended(client, job)["state"] == "done"
+    results = [client.get(f"{each['address']}/result").json() for each in (unhurt, job)]
+    assert results[0]["findings"] == results[1]["findings"]
+    assert results[0]["set_aside"] == results[1]["set_aside"] == []
 
 
 def test_bar_31_a_full_disk_is_507_and_leaves_nothing_half_written(

@@ -12,10 +12,11 @@ import pytest
 from jobs_of import JOBS
 
 from serve.api import make_api
+from serve.app import _grader, _ingress
 from serve.board import Board
 from serve.example import Example
 from serve.grading import GradingService
-from serve.settings import KeepSettings, Limits
+from serve.settings import KeepSettings, Limits, ServeArguments
 
 ADDRESS = "http://127.0.0.1"
 
@@ -116,6 +117,7 @@ def test_a_stream_that_has_ended_holds_no_place(
 
 
 def test_streams_leave_most_of_ray_serves_requests_to_others() -> None:
-    limits = Limits()
+    arguments, limits = ServeArguments(), Limits()
+    most = _ingress(_grader(arguments), arguments)._bound_deployment.max_ongoing_requests
     assert limits.streams_a_client == limits.jobs_a_client
-    assert limits.streams + limits.uploads_at_once + limits.waiting_at_once <= 500 // 2
+    assert limits.streams + limits.uploads_at_once + limits.waiting_at_once <= most // 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -27,6 +27,16 @@ def gradient(model: GraderNet, pooled: torch.Tensor) -> torch.Tensor:
     return model.reading.grad.clone()
 
 
+@pytest.fixture
+def threads() -> Iterator[None]:
+    """Four of them, whatever the machine has: one alone races nobody."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(4)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("threads")
 def test_gradients_that_threads_race_for_come_out_alike() -> None:
     torch.manual_seed(0)
     model, pooled = GraderNet().train(), torch.rand(512, 1024)

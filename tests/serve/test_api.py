@@ -181,6 +181,12 @@ def test_a_png_whose_view_is_told_is_graded(client: TestClient, example: Example
     assert [f["status"] for f in canal] == ["graded"] * 5
 
 
+def test_a_server_without_ray_says_that_it_has_no_metrics(client: TestClient) -> None:
+    response = client.get("/metrics")
+    assert (response.status_code, response.json()["title"]) == (404, "No metrics")
+    assert response.headers["content-type"] == "application/problem+json"
+
+
 def test_pngs_without_folders_are_one_study(client: TestClient, example: Example) -> None:
     picture = example.png.read_bytes()
     with Image.open(io.BytesIO(picture)) as opened:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
 
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "api.md"
 JOBS = "/api/v1/jobs"
 PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
@@ -59,3 +62,20 @@ def test_broken_json_is_told_where_the_routes_are_described(client: TestClient) 
     response = client.post(f"{JOBS}/unknown/feedback", content=b'"\xff', headers=head)
     assert (response.status_code, response.json()["title"]) == (400, "Malformed request")
     assert "openapi.json" in response.json()["hint"]
+
+
+def test_docs_api_md_has_a_command_for_every_route(described: dict[str, Any]) -> None:
+    shown = set()
+    text = DOCS.read_text(encoding="utf-8").replace("\\\n", "")
+    text = text.replace("$JOB", f"$SERVER{JOBS}/1")
+    for line in re.findall(r"^curl .*", text, re.MULTILINE):
+        address = re.search(r"\$SERVER(/[^\s?\"]*)", line)
+        assert address is not None, line
+        post = "POST" if re.search(r" (-F|-d|--data-binary) ", line) else "GET"
+        shown.add(f"{'DELETE' if ' -X DELETE ' in line else post} {address[1]}")
+    routes = {name: re.sub(r"{\w+}", "[^/]+", name) for name, _ in operations(described)}
+    silent = {
+        name for name, form in routes.items() if not any(re.fullmatch(form, s) for s in shown)
+    }
+    assert silent == {"POST /api/v1/dicomweb/studies/{study}"}
+    assert "`.../studies/{study}`" in text

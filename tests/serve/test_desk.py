@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,17 +11,23 @@ from typing import Any
 
 import pytest
 from jobs_of import JOBS, done
+from ray.exceptions import ActorDiedError
 from starlette.testclient import TestClient
 
+from lumbar.domain import View
 from lumbar.imaging.child import borrowed_child
 from serve.api import make_api
+from serve.app import _lost
 from serve.board import Board
 from serve.desk import Desk, _Budget
 from serve.example import Example
+from serve.graded import Graded
 from serve.grading import GradingService
+from serve.job import Job, Progress, State
 from serve.problems import Problem, Refused
-from serve.sent import Stopped
+from serve.sent import SentStudy, Stopped
 from serve.settings import KeepSettings, Limits
+from serve.troubles import full_memory
 from serve.upload import Upload, name_files
 
 ME = "me"
@@ -204,3 +210,56 @@ def test_an_upload_whose_headers_take_too_long_is_answered_and_its_work_ends(
     assert (problem.status, problem.name) == (504, "took-too-long")
     assert "which studies the files are" in problem.detail
     assert isinstance(work.exception(), Stopped)
+
+
+class Losing:
+    """Replicas of which the first ones asked are lost in the middle of their work."""
+
+    def __init__(self, service: GradingService, *problems: Problem) -> None:
+        self.service, self.problems = service, list(problems)
+        self.model = service.model
+
+    async def grade(
+        self, sent: SentStudy, view: View | None
+    ) -> AsyncGenerator[Progress | Graded | Problem]:
+        if self.problems:
+            yield Progress(stage="decoding")
+            raise Refused(self.problems.pop(0))
+        async for one in self.service.grade(sent, view):
+            yield one
+
+
+LOST = _lost(ActorDiedError())
+BUSY = full_memory(Limits())
+
+
+@pytest.mark.parametrize(
+    ("problems", "state", "left"),
+    [
+        ((LOST,), State.DONE, 0),
+        ((LOST, LOST, LOST), State.FAILED, 1),
+        ((BUSY, BUSY), State.FAILED, 1),
+    ],
+    ids=["lost", "lost twice", "another problem"],
+)
+def test_a_study_whose_replica_was_lost_is_sent_to_another_one_once(
+    service: GradingService,
+    tmp_path: Path,
+    upload: Upload,
+    problems: tuple[Problem, ...],
+    state: State,
+    left: int,
+) -> None:
+    async def asked() -> Job:
+        losing = Losing(service, *problems)
+        board = Board(KeepSettings(folder=tmp_path), Limits())
+        desk = Desk(losing, board, Limits())
+        (job,) = await desk.take(upload, None, ME)
+        await desk.close()
+        assert len(losing.problems) == left
+        ended = await board.job(job.id, ME)
+        assert isinstance(ended, Job)
+        return ended
+
+    ended = asyncio.run(asked())
+    assert (ended.state, ended.problem) == (state, None if state is State.DONE else problems[-1])

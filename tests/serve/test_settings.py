@@ -10,7 +10,8 @@ import yaml
 
 from lumbar.errors import BundleError, ConfigError
 from lumbar.grading.bundle import Bundle
-from serve.__main__ import main
+from lumbar.grading.shipped import starter_path
+from serve.__main__ import _arguments, _parser, main
 from serve.app import build
 from serve.job_routes import Room
 from serve.problems import Refused
@@ -53,6 +54,30 @@ def test_a_port_that_is_taken_is_one_clear_error(
         port = taken.getsockname()[1]
         assert main(["--bundle", str(served_bundle.path), "--port", str(port)]) == 2
     assert f"port {port}" in capsys.readouterr().err
+
+
+def test_each_option_of_the_command_reaches_the_server() -> None:
+    words = (
+        "--bundle b --basis any --precision fp32 --max-replicas 3 --cpus-per-replica 2 --keys k "
+        "--study-seconds 7 --stow-to http://127.0.0.1:8042/dicom-web --jobs j --keep-hours 1.5"
+    )
+    told = _arguments(_parser().parse_args(words.split()))
+    here = Path.cwd()
+    assert (told.bundle, told.keys, told.keep.folder) == (here / "b", here / "k", here / "j")
+    assert (told.basis, told.precision, told.keep.hours) == ("any", "fp32", 1.5)
+    assert (told.max_replicas, told.cpus_per_replica, told.limits.study_s) == (3, 2, 7)
+    assert told.dicomweb.send_to == "http://127.0.0.1:8042/dicom-web"
+
+
+def test_without_options_the_server_is_as_its_settings_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: 6)
+    plain, usual = _arguments(_parser().parse_args([])), ServeArguments()
+    assert plain.bundle == starter_path().absolute()
+    assert plain.keep.folder == usual.keep.folder.absolute()
+    update = {"bundle": usual.bundle, "keep": usual.keep, "cpus_per_replica": 1}
+    assert plain.cpus_per_replica == 6
+    assert plain.model_copy(update=update) == usual
+    assert _arguments(_parser().parse_args(["--max-replicas", "4"])).cpus_per_replica == 1
 
 
 def test_a_wrong_argument_is_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -8,21 +8,13 @@ from collections.abc import Mapping
 
 from identify import identified
 from pydicom import dcmread
+from zips import zipped
 
 from lumbar.phantom import make_study, zip_study
 
-__all__ = ["NASTY", "members", "nasty_study", "two_patients", "zipped"]
+__all__ = ["NASTY", "members", "nasty_study", "two_patients"]
 
 NASTY = "<img src=x onerror=alert(1)>\"'; DROP TABLE \U0001f600"
-
-
-def zipped(files: Mapping[str, bytes]) -> bytes:
-    """A zip archive of files by name."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, data in files.items():
-            archive.writestr(name, data)
-    return buffer.getvalue()
 
 
 def members(archive: bytes) -> dict[str, bytes]:

@@ -6,17 +6,13 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
+import bundles
 import pytest
-import torch
 
-from lumbar.config import CropSettings, LocatorSettings, Recipe
-from lumbar.domain import CELLS, Family
+from lumbar.config import Recipe
 from lumbar.grading.bundle import Bundle, write_bundle
-from lumbar.grading.calibration import Calibration
 from lumbar.grading.landmarks import Landmarks
-from lumbar.grading.learn import Learned, Predictions
-from lumbar.grading.networks import GraderNet, LocatorNet
+from lumbar.grading.learn import Learned
 from lumbar.grading.shipped import starter_path
 from lumbar.imaging.read import read_study
 from lumbar.imaging.study import Study
@@ -55,24 +51,12 @@ def located(
 
 @pytest.fixture(scope="session")
 def small_recipe() -> Recipe:
-    return Recipe(
-        name="small",
-        crops=CropSettings(size_px=32),
-        locator=LocatorSettings(size_px=64, min_confidence=0),
-    )
+    return bundles.small_recipe("small")
 
 
 @pytest.fixture(scope="session")
-def random_weights(small_recipe: Recipe) -> Learned:
-    torch.manual_seed(0)
-    return Learned(
-        locator=LocatorNet().eval(),
-        grader=GraderNet().eval(),
-        calibrations=(Calibration(), Calibration(1.1), Calibration(1.2)),
-        prior=np.full((len(CELLS), 3), 1 / 3),
-        families=tuple(Family),
-        held_out=Predictions((), (), np.zeros((0, 3)), np.zeros(0, int)),
-    )
+def random_weights() -> Learned:
+    return bundles.untrained()
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import pickle
 import shutil
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from bundles import reseal
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 
@@ -31,13 +31,6 @@ Damage = Callable[[Path], None]
 @pytest.fixture
 def copied(bundle: Bundle, tmp_path: Path) -> Path:
     return Path(shutil.copytree(bundle.path, tmp_path / "copy"))
-
-
-def reseal(folder: Path) -> None:
-    card = json.loads((folder / "card.json").read_text())
-    for name in card["sha256"]:
-        card["sha256"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    (folder / "card.json").write_text(json.dumps(card))
 
 
 def no_bundle(folder: Path) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
+from bundles import reseal
 from safetensors.torch import load_file, save_file
 
 from lumbar.errors import BundleError
@@ -19,14 +19,6 @@ from lumbar.grading.bundle_files import put_in_place, sha256_of
 @pytest.fixture
 def copied(bundle: Bundle, tmp_path: Path) -> Path:
     return Path(shutil.copytree(bundle.path, tmp_path / "copy"))
-
-
-def reseal(folder: Path) -> None:
-    """Make the card agree with the files again, as somebody who tampers would."""
-    card = json.loads((folder / "card.json").read_text())
-    for name in card["sha256"]:
-        card["sha256"][name] = hashlib.sha256((folder / name).read_bytes()).hexdigest()
-    (folder / "card.json").write_text(json.dumps(card))
 
 
 def test_a_bundle_comes_back_as_it_was_written(bundle: Bundle) -> None:

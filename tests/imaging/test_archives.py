@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from zips import Members, zipped
 
 from lumbar.errors import FormatError
 from lumbar.imaging import find_studies, find_uploaded, read_uploaded
@@ -25,16 +26,6 @@ from lumbar.imaging.png import encode_png
 MIB = 2**20
 LOCAL_SIZE, CENTRAL_SIZE, CENTRAL_CRC = 22, 24, 16
 """Where file_size and the checksum stand in a member's two headers (APPNOTE.TXT 4.3.7, 4.3.12)."""
-
-Members = dict[str | zipfile.ZipInfo, bytes]
-
-
-def zipped(members: Members, method: int = zipfile.ZIP_DEFLATED) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", method) as archive:
-        for name, data in members.items():
-            archive.writestr(name, data, method)
-    return buffer.getvalue()
 
 
 def patched(archive: bytes, place: int, value: bytes, signature: bytes) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hostile import zipped
+from zips import zipped
 
 from lumbar.domain import View
 from lumbar.errors import InputError

@@ -6,16 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import torch
-from starter_locator import starter_locator
+from bundles import smallest_recipe, untrained
 
-from lumbar.config import load_recipe
-from lumbar.domain import Family
 from lumbar.grading.bundle import write_bundle
-from lumbar.grading.calibration import Calibration
-from lumbar.grading.learn import Learned, Predictions
-from lumbar.grading.metrics import weighted_prior
-from lumbar.grading.networks import GraderNet
 from lumbar.phantom.cohort import write_cohort
 from lumbar.pipelines.session import ray_session
 
@@ -33,20 +26,8 @@ def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle of the smallest recipe whose grader has learned nothing."""
-    torch.manual_seed(3)
-    nothing = Predictions((), (), torch.zeros(0, 3).double().numpy(), torch.zeros(0).long().numpy())
-    locator, settings = starter_locator()
-    learned = Learned(
-        locator=locator,
-        grader=GraderNet(),
-        calibrations=(Calibration(), Calibration(), Calibration()),
-        prior=weighted_prior(torch.zeros(1, 25).long().numpy()),
-        families=tuple(Family),
-        held_out=nothing,
-    )
     folder = tmp_path_factory.mktemp("model") / "bundle"
-    recipe = load_recipe(CI).model_copy(update={"locator": settings})
-    write_bundle(folder, recipe, learned, {})
+    write_bundle(folder, smallest_recipe(), untrained(), {})
     return folder
 
 

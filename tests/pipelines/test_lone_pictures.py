@@ -6,15 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-from starter_locator import starter_locator
+from bundles import smallest_recipe, untrained
 
-from lumbar.config import load_recipe
-from lumbar.domain import Family, View
+from lumbar.domain import View
 from lumbar.grading.bundle import write_bundle
-from lumbar.grading.calibration import Calibration
-from lumbar.grading.learn import Learned, Predictions
-from lumbar.grading.networks import GraderNet
 from lumbar.imaging import to_uint8
 from lumbar.imaging.png import encode_png
 from lumbar.phantom import make_study
@@ -30,19 +25,7 @@ CI = Path(__file__).resolve().parents[2] / "jobs" / "configs" / "ci.yaml"
 def scored(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scored]:
     """A lone sagittal T1 slice and a chart, each a PNG in a folder of its own, by folder."""
     folder = tmp_path_factory.mktemp("lone")
-    torch.manual_seed(3)
-    nothing = Predictions((), (), np.zeros((0, 3)), np.zeros(0, int))
-    locator, settings = starter_locator()
-    untrained = Learned(
-        locator,
-        GraderNet(),
-        (Calibration(),) * 3,
-        np.full((25, 3), 1 / 3),
-        tuple(Family),
-        nothing,
-    )
-    recipe = load_recipe(CI).model_copy(update={"locator": settings})
-    write_bundle(folder / "bundle", recipe, untrained, {})
+    write_bundle(folder / "bundle", smallest_recipe(), untrained(), {})
     series = make_study(7, 0).of_view(View.SAGITTAL_T1)[0]
     pictures = {
         "slice/a.png": to_uint8(series.slices[3].pixels.astype(np.float32)),

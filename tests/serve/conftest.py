@@ -8,18 +8,11 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
+from bundles import small_recipe, untrained
 from starlette.testclient import TestClient
-from starter_locator import starter_locator
 
-from lumbar.config import CropSettings, Recipe
-from lumbar.domain import CELLS, Family
 from lumbar.grading.bundle import Bundle, write_bundle
-from lumbar.grading.calibration import Calibration
-from lumbar.grading.learn import Learned, Predictions
-from lumbar.grading.networks import GraderNet
 from lumbar.pipelines.selftest import make_selftest
 from serve.api import make_api
 from serve.board import Board
@@ -35,25 +28,10 @@ ADDRESS = "http://127.0.0.1:8000"
 
 def random_bundle(folder: Path, seed: int = 0) -> Bundle:
     """A bundle of a random grader with a self-test that it passes."""
-    torch.manual_seed(seed)
-    locator, settings = starter_locator()
-    learned = Learned(
-        locator=locator,
-        grader=GraderNet().eval(),
-        calibrations=(Calibration(), Calibration(1.1), Calibration(1.2)),
-        prior=np.full((len(CELLS), 3), 1 / 3),
-        families=tuple(Family),
-        held_out=Predictions((), (), np.zeros((0, 3)), np.zeros(0, int)),
-    )
-    recipe = Recipe(
-        name="random",
-        crops=CropSettings(size_px=32),
-        locator=settings,
-    )
     return write_bundle(
         folder,
-        recipe,
-        learned,
+        small_recipe("random"),
+        untrained(seed),
         {"trained_on": "nothing"},
         lambda draft: make_selftest(draft, given_points=False),
     )

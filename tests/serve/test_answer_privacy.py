@@ -6,9 +6,9 @@ import logging
 from collections.abc import Mapping
 
 import pytest
-from hostile import zipped
 from identify import identified, says
 from starlette.testclient import TestClient
+from zips import zipped
 
 from serve.logs import LOGGER
 

@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from hostile import NASTY, members, nasty_study, two_patients, zipped
+from hostile import NASTY, members, nasty_study, two_patients
 from identify import says
 from jobs_of import JOBS, changed, ended, send
 from starlette.testclient import TestClient
+from zips import zipped
 
 from serve.example import Example
 

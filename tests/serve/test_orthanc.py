@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import socket
 import subprocess
 import threading
 import time
@@ -21,6 +20,7 @@ import httpx
 import pydicom
 import pytest
 import uvicorn
+from ports import free_port
 from programs import program
 
 from lumbar.domain import CELLS
@@ -37,12 +37,6 @@ PATIENCE_S = 150.0
 STABLE_S, PAUSE_S, QUIET_S = 10, 6.0, 4.0
 """A study pauses for longer than lumbar waits for more of it: Orthanc has to wait for all of it."""
 Found = TypeVar("Found")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def awaited(look: Callable[[], Found | None]) -> Found:

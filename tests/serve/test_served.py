@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ import httpx
 import psutil
 import pytest
 import yaml
+from ports import free_port
 
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.grader import Grader
@@ -33,11 +33,6 @@ PATIENCE_S = 150.0
 SWAPS = 20
 
 pytestmark = [pytest.mark.nightly, pytest.mark.ray]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def awaited(look: Callable[[], Any]) -> Any:

@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import httpx
 import psutil
 import pytest
 from jobs_of import done, ended, send
+from ports import free_port
 
 from lumbar.errors import BundleError, ConfigError
 from lumbar.grading.bundle import Bundle
@@ -55,11 +55,6 @@ def client(local_ray: None, arguments: ServeArguments) -> Iterator[httpx.Client]
         httpx.Client(base_url=address, trust_env=False, timeout=60) as client,
     ):
         yield client
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def upload(client: httpx.Client, path: Path, query: str = "") -> httpx.Response:

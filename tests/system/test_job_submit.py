@@ -15,12 +15,13 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from ports import free_ports
 
 from lumbar.phantom.cohort import write_cohort
 
@@ -68,15 +69,6 @@ def write_token(path: Path) -> Path:
     path.touch(mode=0o600)
     path.write_text(secrets.token_hex(32), encoding="ascii")
     return path
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody listens on; all held at once so that they differ."""
-    with ExitStack() as stack:
-        listeners = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for listener in listeners:
-            listener.bind(("127.0.0.1", 0))
-        return [listener.getsockname()[1] for listener in listeners]
 
 
 @pytest.fixture(scope="module")

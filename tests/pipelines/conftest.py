@@ -12,8 +12,6 @@ from lumbar.grading.bundle import write_bundle
 from lumbar.phantom.cohort import write_cohort
 from lumbar.pipelines.session import ray_session
 
-CI = Path(__file__).resolve().parents[2] / "jobs" / "configs" / "ci.yaml"
-
 
 @pytest.fixture(scope="session")
 def cohort(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -18,8 +18,6 @@ from lumbar.pipelines.manifest import list_studies
 from lumbar.pipelines.parts import Parts, Scored
 from lumbar.pipelines.score import ScorePlan, Scorer
 
-CI = Path(__file__).resolve().parents[2] / "jobs" / "configs" / "ci.yaml"
-
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Scored]:

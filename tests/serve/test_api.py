@@ -76,7 +76,7 @@ def test_an_answer_names_its_study_its_bundle_and_the_notice(
     assert answer["bundle"] == served_bundle.name
     assert answer["study_id"].startswith("2.25.")
     assert answer["notice"] == "Research use only - not a medical device"
-    assert answer["level_numbering"] == "uncertain"  # random maps agree on nothing
+    assert answer["level_numbering"] == "certain"
 
 
 def test_a_grade_says_where_it_was_read_off(answer: dict[str, Any]) -> None:

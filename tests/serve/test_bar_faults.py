@@ -21,7 +21,6 @@ from jobs_of import JOBS, done, ended, send, small_files
 from starlette.testclient import TestClient
 from starlette.types import Message
 
-from lumbar.domain import View
 from lumbar.grading.bundle import Bundle
 from lumbar.grading.grader import Grader
 from lumbar.imaging import read_uploaded
@@ -219,7 +218,7 @@ def test_bar_27_a_model_swapped_under_load_never_mixes_answers(
 
     async def asking(stop: asyncio.Event) -> None:
         while not stop.is_set():
-            outcomes = [one async for one in service.grade(sent, View.SAGITTAL_T2)]
+            outcomes = [one async for one in service.grade(sent, None)]
             assert isinstance(outcomes[-1], Graded)
             answers.append(outcomes[-1].answer)
 

@@ -75,10 +75,11 @@ def runs(demo: Demo) -> Path:
 
 def test_the_demo_measures_itself_against_its_yardsticks(runs: Path) -> None:
     metrics = json.loads((runs / "ci" / "metrics.json").read_text())
-    named = ("score", "score_prior", "balanced_accuracy", "balanced_accuracy_baseline")
-    assert all(isinstance(metrics[name], float) for name in named)
-    assert metrics["balanced_accuracy_oracle"] > metrics["balanced_accuracy"]
-    assert metrics["locator_error_mm"]["canal"]["n"] > 0
+    assert metrics["balanced_accuracy_oracle"] > metrics["balanced_accuracy_baseline"] > 0
+    # A locator that has learned nothing finds no row of discs, so that no level has a name.
+    assert (metrics["coverage"], metrics["balanced_accuracy"]) == (0, None)
+    assert metrics["score"] == metrics["score_prior"]
+    assert metrics["locator_error_mm"] == {}
 
 
 def test_only_held_out_phantoms_are_scored(runs: Path) -> None:
